@@ -1,0 +1,22 @@
+"""What a passport says that a tag must carry."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class PassportPointer:
+    """``digest`` is SHA-256 over the document exactly as issued (docs/tag-format.md section 7), 32 bytes."""
+
+    uri: str
+    serial: str | None
+    batch: str | None
+    product_name: str
+    issuer_name: str | None
+    granularity: str
+    """``item``, ``batch`` or ``model``."""
+    digest: bytes
+    media_type: str
+    """What label 259 of a ``full`` statement says: ``application/vc`` or ``application/vc+jwt``."""
+    untp_version: str
