@@ -34,6 +34,7 @@
     │   ├── TrustDataError                    trust bundle, root key, scopes
     │   ├── KeyFileError                      private or public key file, passphrase
     │   ├── PlanError                         no layout fits the chip
+    │   ├── BadSignature                      a signature over our own data (trust bundle, event log) is false
     │   ├── PassportMismatch                  the document is not the one the tag was signed for
     │   ├── ProfileError                      firmware profile or its fixtures
     │   └── CodecError                        bytes that are not what their format says
@@ -225,6 +226,10 @@ class TrustDataError(InputError):
 
 class KeyFileError(InputError):
     default_code = "key-file"
+
+
+class BadSignature(InputError):
+    default_code = "bad-signature"
 
 
 class PlanError(InputError):

@@ -1,0 +1,117 @@
+"""Strict deterministic CBOR: the subset that tags and trust data use (docs/tag-format.md section 1).
+
+Integers of 64 bits, byte and text strings, arrays, maps and null; definite lengths, shortest forms, map keys sorted
+bytewise on their encoding (RFC 8949 section 4.2.1). Everything else is refused on reading and on writing.
+"""
+
+from __future__ import annotations
+
+from typing import Final, Never
+
+from dpptag.errors import CborError
+
+CborValue = int | bytes | str | list["CborValue"] | dict["int | str", "CborValue"] | None
+"""What :func:`decode` returns: exact types, never a bool, a float or a tag."""
+
+TAG_LIMIT: Final = 1024
+"""Bytes: no object on a tag is larger."""
+
+_REFUSED_TAGS: Final = (
+    *(0, 1, 2, 3, 4, 5, 25, 28, 29, 30, 35, 36, 37, 52, 54, 100, 256, 258, 260, 261, 1004, 43000, 55799),
+)  # every tag that cbor2 would act upon
+
+
+def _head(major: int, argument: int) -> bytes:
+    if argument < 24:
+        return bytes((major | argument,))
+    if argument < 0x100:
+        return bytes((major | 24, argument))
+    if argument < 0x10000:
+        return bytes((major | 25,)) + argument.to_bytes(2, "big")
+    if argument < 0x100000000:
+        return bytes((major | 26,)) + argument.to_bytes(4, "big")
+    if argument < 0x10000000000000000:
+        return bytes((major | 27,)) + argument.to_bytes(8, "big")
+    raise CborError("integer or length over 64 bits", code="cbor-range")
+
+
+def encode_bytes(value: bytes) -> bytes:
+    return _head(0x40, len(value)) + value
+
+
+def encode_text(value: str) -> bytes:
+    raw = value.encode()
+    return _head(0x60, len(raw)) + raw
+
+
+def encode(value: object) -> bytes:
+    """Core deterministic encoding (RFC 8949 section 4.2.1). Raises CborError for a type outside the subset."""
+    kind = type(value)
+    if value is None:
+        return b"\xf6"
+    if kind is int:
+        assert isinstance(value, int)
+        return _head(0x00, value) if value >= 0 else _head(0x20, -1 - value)
+    if kind is bytes:
+        assert isinstance(value, bytes)
+        return encode_bytes(value)
+    if kind is str:
+        assert isinstance(value, str)
+        return encode_text(value)
+    if isinstance(value, list | tuple):
+        return _head(0x80, len(value)) + b"".join(map(encode, value))
+    if kind is dict:
+        assert isinstance(value, dict)
+        entries = sorted((encode(key), encode(item)) for key, item in value.items())
+        return _head(0xA0, len(entries)) + b"".join(key + item for key, item in entries)
+    raise CborError(f"{kind.__name__} is outside the CBOR subset", code="cbor-type")
+
+
+def decode(data: bytes, *, max_size: int = TAG_LIMIT, max_depth: int = 4) -> CborValue:
+    """One value that encodes back to exactly ``data``. Raises CborError.
+
+    The size is checked before anything is decoded, so time and memory are bounded by ``max_size``.
+    """
+    import cbor2
+
+    if len(data) > max_size:
+        raise CborError(f"{len(data)} bytes, more than the {max_size} allowed", code="cbor-size")
+    if not data:
+        raise CborError("empty where CBOR was expected", code="cbor-empty")
+    try:
+        value = cbor2.loads(
+            data,
+            max_depth=max_depth,
+            allow_indefinite=False,
+            allow_duplicate_keys=False,
+            semantic_decoders=dict.fromkeys(_REFUSED_TAGS, _refuse_tag),
+            tag_hook=_refuse_tag,
+        )
+        checked = _checked(value)
+        same = encode(checked) == data
+    except CborError:
+        raise
+    except (cbor2.CBORError, ValueError, TypeError, OverflowError, RecursionError, MemoryError) as exc:
+        raise CborError(f"not CBOR of the allowed subset: {str(exc)[:120]}", code="cbor-malformed") from exc
+    if not same:
+        raise CborError("not the deterministic encoding, or bytes follow it", code="cbor-not-deterministic")
+    return checked
+
+
+def _refuse_tag(*_: object) -> Never:
+    raise CborError("a CBOR tag where none is allowed", code="cbor-tag")
+
+
+def _checked(value: object) -> CborValue:
+    """``value`` with every type proved exact: 1, 1.0 and True are equal in Python, on a tag they are not."""
+    kind = type(value)
+    if value is None or kind is int or kind is bytes or kind is str:
+        return value  # type: ignore[return-value]
+    if kind is list:
+        return [_checked(item) for item in value]  # type: ignore[attr-defined]
+    if kind is dict:
+        for key in value:  # type: ignore[attr-defined]
+            if type(key) is not int and type(key) is not str:
+                raise CborError("a map key is neither an integer nor text", code="cbor-key")
+        return {key: _checked(item) for key, item in value.items()}  # type: ignore[attr-defined]
+    raise CborError(f"{kind.__name__} is outside the CBOR subset", code="cbor-type")
