@@ -98,6 +98,34 @@ def decode(data: bytes, *, max_size: int = TAG_LIMIT, max_depth: int = 4) -> Cbo
     return checked
 
 
+def item_end(data: bytes, at: int, depth: int = 4) -> int:
+    """Offset after the definite-length item at ``at``, one leading tag allowed at the top. Raises CborError."""
+    try:
+        head = data[at]
+        major, info = head >> 5, head & 0x1F
+        if info < 24:
+            argument, at = info, at + 1
+        elif info < 28:
+            width = 1 << (info - 24)
+            argument, at = int.from_bytes(data[at + 1 : at + 1 + width], "big"), at + 1 + width
+        else:
+            raise CborError("indefinite length or reserved head", code="cbor-malformed")
+    except IndexError:
+        raise CborError("CBOR ends early", code="cbor-malformed") from None
+    if not depth or argument > len(data):
+        raise CborError("CBOR nested too deep, or longer than its carrier", code="cbor-malformed")
+    if major in (2, 3):
+        at += argument
+    elif major in (4, 5):
+        for _ in range(argument * (major - 3)):
+            at = item_end(data, at, depth - 1)
+    elif major == 6:
+        at = item_end(data, at, depth - 1)
+    if at > len(data):
+        raise CborError("CBOR ends early", code="cbor-malformed")
+    return at
+
+
 def _refuse_tag(*_: object) -> Never:
     raise CborError("a CBOR tag where none is allowed", code="cbor-tag")
 
