@@ -4,6 +4,7 @@ import os
 from pathlib import Path
 
 import pytest
+
 from tests.needs import NEEDS_DEVICE, is_allowed_skip
 from tests.network import cut
 

@@ -7,6 +7,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+
 from tests.vectors import VECTORS
 
 ROOT = Path(__file__).resolve().parents[1]

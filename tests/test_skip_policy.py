@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+
 from tests.needs import ROOT, is_allowed_skip
 from tests.network import NetworkUsedError
 from tests.vectors import VECTORS

@@ -139,13 +139,13 @@ once() {
 # ends come first and are used as they are, so that a source distribution fetches nothing unpinned.
 pinned() {
     say "installing requirements/$2.txt into $1"
-    "$1/bin/python" -m pip install --quiet --disable-pip-version-check --no-input \
+    "$1/bin/python" -m pip install -qq --disable-pip-version-check --no-input \
         --no-build-isolation --require-hashes -r "requirements/$2.txt"
 }
 
 project() {
     say 'installing dpptag itself, editable'
-    "$VENV/bin/python" -m pip install --quiet --disable-pip-version-check --no-input \
+    "$VENV/bin/python" -m pip install -qq --disable-pip-version-check --no-input \
         --no-build-isolation --no-deps -e .
 }
 
@@ -153,7 +153,7 @@ pin_files() {
     local file name
     environment "$VENV"
     "$VENV/bin/python" -m venv --clear "$VENV/pip-tools"
-    "$VENV/pip-tools/bin/python" -m pip install --quiet --disable-pip-version-check 'pip-tools>=7.5'
+    "$VENV/pip-tools/bin/python" -m pip install -qq --disable-pip-version-check 'pip-tools>=7.5'
     for name in build runtime pcsc dev peers; do
         say "compiling requirements/$name.txt"
         (cd requirements && CUSTOM_COMPILE_COMMAND='make pins' ../"$VENV"/pip-tools/bin/pip-compile --quiet \
