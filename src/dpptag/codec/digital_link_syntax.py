@@ -14,8 +14,8 @@ from dpptag.codec.gs1_ai import AiRule, check_companions, check_value, rule_for
 from dpptag.errors import LinkError
 
 _ILLEGAL: Final = re.compile(r"[^A-Za-z0-9._~:/?#\[\]@!$&'()*+,;=%-]")
-_BROKEN_HOST_END: Final = re.compile(r"[/?#]")
-_ESCAPE: Final = re.compile(r"%(?![0-9A-Fa-f]{2})")
+_HOST_END: Final = re.compile(r"[/?#]")
+_BROKEN_ESCAPE: Final = re.compile(r"%(?![0-9A-Fa-f]{2})")
 _HOST_ILLEGAL: Final = re.compile(r"[^A-Za-z0-9.:\[\]-]")
 _ESCAPE: Final = re.compile(r"%([0-9A-Fa-f]{2})")
 _COMPRESSED: Final = re.compile(r"/[A-Za-z0-9_-]{10,}")
