@@ -131,6 +131,8 @@ def plan(wish: Wish, capacity: Capacity | None) -> Placement:
             fits = capacity is None or size <= capacity.room
         if fits:
             return Placement(level, width, size, None if capacity is None else capacity.room - size)
+        if level is Level.BARE and smallest is not None:
+            continue  # bare wants a bank of exactly 512 bits: no number of bytes is missing
         if smallest is None or size < smallest[0]:
             smallest = (size, level, width)
     assert smallest is not None

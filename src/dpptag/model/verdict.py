@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum, IntEnum, unique
 
-from dpptag.errors import EXIT_COULD_NOT_CHECK, EXIT_NEGATIVE, EXIT_OK
+from dpptag.errors import EXIT_COULD_NOT_CHECK, EXIT_INPUT, EXIT_NEGATIVE, EXIT_OK
 
 
 @unique
@@ -79,3 +79,34 @@ class PassportMatch(Enum):
     MATCH = "match"
     MISMATCH = "mismatch"
     ABSENT = "absent"
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """One tag, judged. Absent values are None; days count from 1970-01-01 UTC.
+
+    ``reason`` is one sentence for people. ``warnings`` never change the verdict.
+    """
+
+    verdict: Verdict
+    reason: str
+    identity: str | None
+    chip: str | None
+    level: str | None
+    day: int | None
+    issuer: str | None
+    slot: int | None
+    trust_issued: int
+    trust_expires: int
+    trust_stale: bool
+    checks: tuple[Check, ...]
+    passport: PassportMatch
+    extra_records: int
+    warnings: tuple[str, ...]
+
+    @property
+    def exit_code(self) -> int:
+        """DESIGN.md section 6; a document that does not match leaves the verdict and exits 7."""
+        if self.verdict.exit_code == EXIT_OK and self.passport is PassportMatch.MISMATCH:
+            return EXIT_INPUT
+        return self.verdict.exit_code

@@ -1,0 +1,94 @@
+"""Scopes: the identities that an issuer may sign for (docs/tag-format.md section 8).
+
+A GS1 key is found by its digits alone, never by its host; any other URI by scheme, host and leading path segments.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Final
+
+from dpptag.codec import digital_link
+from dpptag.errors import LinkError, TrustDataError
+
+_SCOPE_LIMIT: Final = 512
+_GCP: Final = re.compile(r"[0-9]{4,30}\Z", re.ASCII)
+_URI: Final = re.compile(
+    r"(?P<scheme>[a-z][a-z0-9+.-]*)://"
+    r"(?P<host>[a-z0-9](?:[a-z0-9-]*[a-z0-9])?(?:\.[a-z0-9](?:[a-z0-9-]*[a-z0-9])?)*)"
+    r"(?P<path>/[A-Za-z0-9._~!$&'()*+,;=:@%/-]*)?"
+    r"(?:\?[A-Za-z0-9._~!$&'()*+,;=:@%/?-]*)?(?:\#[A-Za-z0-9._~!$&'()*+,;=:@%/?-]*)?\Z",
+    re.ASCII,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class GcpScope:
+    """A run of digits from the company prefix on; up to a whole key, for single-GTIN licences and GTIN-8."""
+
+    digits: str
+
+    def __str__(self) -> str:
+        return f"gcp:{self.digits}"
+
+
+@dataclass(frozen=True, slots=True)
+class UriScope:
+    """Scheme, exact host, whole leading path segments."""
+
+    scheme: str
+    host: str
+    segments: tuple[str, ...]
+
+    def __str__(self) -> str:
+        return f"uri:{self.scheme}://{self.host}/" + "".join(f"{segment}/" for segment in self.segments)
+
+
+Scope = GcpScope | UriScope
+
+
+def parse_scope(text: str) -> Scope:
+    """``gcp:DIGITS`` or ``uri:SCHEME://HOST/PATH/``. Raises TrustDataError."""
+    kind, _, rest = text.partition(":")
+    if len(text) <= _SCOPE_LIMIT:
+        if kind == "gcp" and _GCP.match(rest):
+            return GcpScope(rest)
+        if kind == "uri":
+            parts = split_uri(rest)
+            if parts is not None and "?" not in rest and "#" not in rest:
+                scheme, host, segments = parts
+                return UriScope(scheme, host, tuple(s for s in segments if s))
+    raise TrustDataError(
+        f"not a scope: {text[:80]!r}",
+        code="scope",
+        action="write gcp:9520123 (4 digits or more) or uri:https://id.example.com/path/ (lower-case host, no port)",
+    )
+
+
+def split_uri(uri: str) -> tuple[str, str, tuple[str, ...]] | None:
+    """Scheme, host and path segments of a plain URI; None for user info, a port, dot segments or odd characters."""
+    found = _URI.match(uri)
+    if found is None:
+        return None
+    path = found["path"] or "/"
+    segments = tuple(path[1:].split("/"))
+    if any(segment.lower().replace("%2e", ".") in (".", "..") for segment in segments):
+        return None
+    return found["scheme"], found["host"], segments
+
+
+_NO_GS1_KEY: Final = frozenset(("no-key", "no-path", "scheme", "compressed-form"))
+
+
+def gs1_digits(uri: str) -> str | None:
+    """The digits of a Digital Link that issuers are found by; None for a URI that holds no GS1 key.
+
+    Raises LinkError for a malformed Digital Link: a GS1 key must never be looked up by the host it stands under.
+    """
+    try:
+        return digital_link.parse(uri).gs1_digits
+    except LinkError as exc:
+        if exc.code in _NO_GS1_KEY:
+            return None
+        raise

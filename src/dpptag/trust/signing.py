@@ -1,0 +1,88 @@
+"""Making statements: everything that would be refused at reading is refused here first."""
+
+from __future__ import annotations
+
+from dpptag.codec import statement as codec
+from dpptag.codec.cose import sig_structure
+from dpptag.codec.epc.sgtin import decode_epc
+from dpptag.codec.layout import build_ndef, build_user_bank, signed_identity
+from dpptag.codec.ndef import NdefRecord, expand_uri, uri_record
+from dpptag.codec.planner import check_digest_width
+from dpptag.crypto import Signer
+from dpptag.errors import LinkError, UsageError
+from dpptag.model.identifiers import ChipNumber
+from dpptag.model.statement import SECONDS_A_DAY, Level, Statement
+from dpptag.trust.scopes import gs1_digits, split_uri
+
+
+def check_identity(identity: str | bytes) -> str:
+    """What label 260 of ``full`` says: the URI itself, or the Digital Link of the EPC. Raises LinkError."""
+    if isinstance(identity, bytes):
+        return decode_epc(identity).digital_link
+    if gs1_digits(identity) is None and split_uri(identity) is None:
+        raise LinkError(
+            "neither a GS1 Digital Link nor a plain URI that an issuer can be found by",
+            code="identity",
+            action="use https, a lower-case host, no user info, no port, no dot segments",
+            uri=identity[:200],
+        )
+    if signed_identity(identity) != identity:
+        raise LinkError("the link ends in a SUN query: give it without", code="identity-sun")
+    if expand_uri(uri_record(identity)) != identity:
+        raise LinkError("the link does not survive a URI record", code="identity")
+    return identity
+
+
+def sign_statement(
+    signer: Signer,
+    slot: int,
+    identity: str | bytes,
+    chip: ChipNumber,
+    *,
+    level: Level,
+    digest: bytes | None,
+    digest_width: int,
+    issued_at: int,
+    content_type: str = "application/vc",
+) -> Statement:
+    """Sign for one chip. ``digest``: SHA-256 of the passport, 32 bytes; ``issued_at``: seconds since 1970-01-01 UTC.
+
+    Raises UsageError (level, width), LinkError (identity), LayoutError (slot, day).
+    """
+    uri = check_identity(identity)
+    check_digest_width(level, digest_width)
+    if level is Level.BARE and isinstance(identity, str):
+        raise UsageError("bare is for UHF tags with a user bank of exactly 512 bits", code="bare-on-nfc")
+    if digest_width and digest is None:
+        raise UsageError(f"a digest of {digest_width} bytes needs the passport document", code="digest-missing")
+    if signer.public_key.kind != "P-256":
+        raise UsageError("dpptag signs with P-256 keys alone", code="key-kind")
+    stored_digest = digest[:digest_width] if digest is not None and digest_width else None
+    day = issued_at // SECONDS_A_DAY
+    codec.check_day(day)
+    protected = codec.protected_for_slot(slot)
+    payload = codec.claims_payload(0 if level is Level.BARE else day, stored_digest)
+    if level is Level.FULL:
+        assert stored_digest is not None
+        thumbprint = signer.public_key.thumbprint()
+        protected, payload = codec.full_protected(issued_at, thumbprint, content_type, uri), stored_digest
+    to_be_signed = sig_structure(protected, codec.external_aad(identity, chip.octets), payload)
+    signature = signer.sign(to_be_signed)
+    while level is Level.BARE and signature[:2] == b"\0\0":
+        signature = signer.sign(to_be_signed)  # its first word is written last: zero would read as torn
+    if level is Level.FULL:
+        hint = signer.public_key.thumbprint()[:8]
+        return Statement(
+            *(level, -7, None, hint, day, stored_digest, protected, payload, signature),
+            *(uri, content_type, issued_at),
+        )
+    if level is Level.BARE:
+        return codec.bare_statement(signature, slot)
+    return Statement(level, -7, slot, None, day, stored_digest, protected, payload, signature)
+
+
+def carrier_content(identity: str | bytes, statement: Statement, later: tuple[NdefRecord, ...] = ()) -> bytes:
+    """The NDEF message, or the user bank, that carries ``statement``."""
+    if isinstance(identity, str):
+        return build_ndef(identity, statement, later)
+    return build_user_bank(statement)
