@@ -1,0 +1,86 @@
+"""The lock on a serial port: one owner, no two processes."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import stat
+from pathlib import Path
+from types import TracebackType
+from typing import Final, Self
+
+from dpptag.errors import DeviceBusy, DeviceNotFound
+
+_LOCKS: Final = Path("/proc/locks")
+
+
+class PortLock:
+    """An flock on the device node, held until :meth:`close`; the kernel drops it when the process dies.
+
+    Raises DeviceNotFound (no such node, no serial port, no permission) and DeviceBusy with the holder's process id
+    where /proc/locks shows it.
+    """
+
+    def __init__(self, node: str) -> None:
+        self.node = node
+        try:
+            self._descriptor = os.open(node, os.O_RDWR | os.O_NOCTTY | os.O_NONBLOCK | os.O_CLOEXEC)
+        except PermissionError as exc:
+            raise DeviceNotFound(
+                f"no permission to open {node}",
+                code="device-permission",
+                action="install the udev rules, or add the user to the port's group and log in again",
+                device=node,
+            ) from exc
+        except OSError as exc:
+            raise DeviceNotFound(
+                f"no device at {node}: {exc.strerror}", action="check the path and the cable", device=node
+            ) from exc
+        try:
+            if not stat.S_ISCHR(os.fstat(self._descriptor).st_mode) or not os.isatty(self._descriptor):
+                raise DeviceNotFound(f"{node} is no serial port", action="check the path", device=node)
+            self._take()
+        except BaseException:
+            self.close()
+            raise
+
+    def _take(self) -> None:
+        try:
+            fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as exc:
+            holder = self._holder()
+            by = "another process" if holder is None else f"process {holder}"
+            raise DeviceBusy(
+                f"{self.node} is in use by {by}",
+                action="end the other program, or choose another reader",
+                device=self.node,
+                holder=holder,
+            ) from exc
+
+    def _holder(self) -> int | None:
+        """The process that holds the flock, by device and inode (proc(5), /proc/locks); None where it is not shown."""
+        node = os.fstat(self._descriptor)
+        wanted = f"{os.major(node.st_dev):02x}:{os.minor(node.st_dev):02x}:{node.st_ino}"
+        try:
+            lines = _LOCKS.read_text(encoding="ascii").splitlines()
+        except OSError:
+            return None
+        for line in lines:
+            fields = line.split()
+            if len(fields) >= 6 and fields[1] == "FLOCK" and fields[5] == wanted and fields[4].isdecimal():
+                return int(fields[4])
+        return None
+
+    def close(self) -> None:
+        """Give the port free; harmless if called before."""
+        if self._descriptor >= 0:
+            os.close(self._descriptor)
+            self._descriptor = -1
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()

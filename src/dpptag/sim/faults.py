@@ -1,0 +1,116 @@
+"""Faults on order, written ``name@N`` or ``name@N+K``. N counts host commands from 1 since the simulator started.
+
+================  ====================================================================================================
+``no-answer@N``   the reader does not answer host command N, not even with an ACK frame
+``garbage@N``     host command N is executed and answered by bytes that are no frame
+``short@N``       host command N is executed, its answer is cut in the middle
+``hold@N``        the reader goes silent before it executes host command N, until the client has closed the port
+``hold-after@N``  the same, after it executed host command N and before it answers
+``nak@N``         the first tag command at or after host command N is answered by NAK 0h and not executed
+``mute@N``        the first tag command at or after host command N is neither executed nor answered
+``duplicate@N``   the first FAST_READ at or after host command N is answered with its last page sent twice
+``tear@N``        the first page write at or after host command N is cut off half programmed, and the tag leaves
+``pull@N``        the tag leaves before host command N, and is back when the client has closed the port
+``pull@N+K``      the same, and back after K polls that found nothing
+``swap@N``        before host command N the next tag of the population takes the place of the one in the field
+``bitflip@P``     every write of page P is acknowledged, and one bit of it is stored wrong
+``bitflip@P+K``   the same for the first K writes
+================  ====================================================================================================
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from enum import Enum, unique
+from typing import Final
+
+from dpptag.errors import UsageError
+
+
+@unique
+class FaultKind(Enum):
+    NO_ANSWER = "no-answer"
+    GARBAGE = "garbage"
+    SHORT = "short"
+    HOLD = "hold"
+    HOLD_AFTER = "hold-after"
+    NAK = "nak"
+    MUTE = "mute"
+    DUPLICATE = "duplicate"
+    TEAR = "tear"
+    PULL = "pull"
+    SWAP = "swap"
+    BITFLIP = "bitflip"
+
+
+_ON_TAG_COMMAND: Final = frozenset({FaultKind.NAK, FaultKind.MUTE, FaultKind.DUPLICATE, FaultKind.TEAR})
+_COUNTED: Final = frozenset({FaultKind.PULL, FaultKind.BITFLIP})
+_FAULT: Final = re.compile(r"([a-z-]+)@([0-9]{1,9})(?:\+([0-9]{1,9}))?", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """``at`` is a host command number, for ``bitflip`` a page; ``count`` is the K of the notation."""
+
+    kind: FaultKind
+    at: int
+    count: int | None = None
+
+    def __str__(self) -> str:
+        return f"{self.kind.value}@{self.at}" + ("" if self.count is None else f"+{self.count}")
+
+
+def parse_fault(text: str) -> Fault:
+    """Parse ``name@N`` or ``name@N+K``; raises UsageError naming the kinds there are."""
+    match = _FAULT.fullmatch(text)
+    kinds = {kind.value: kind for kind in FaultKind}
+    if match is None or match[1] not in kinds:
+        raise UsageError(
+            f"not a fault of the simulator: {text!r}",
+            code="sim-fault",
+            action="write NAME@N with one of: " + ", ".join(sorted(kinds)),
+        )
+    kind = kinds[match[1]]
+    if match[3] is not None and kind not in _COUNTED:
+        raise UsageError(f"{kind.value} takes no +K: {text!r}", code="sim-fault", action=f"write {kind.value}@N")
+    return Fault(kind, int(match[2]), None if match[3] is None else int(match[3]))
+
+
+class FaultSchedule:
+    """The faults ordered, those fired, and the number of the host command at work."""
+
+    def __init__(self, faults: Iterable[Fault] = (), on_fired: Callable[[Fault, int], None] | None = None) -> None:
+        self.fired: list[Fault] = []
+        self.host_command = 0
+        self.on_fired = on_fired
+        self._waiting = [fault for fault in faults if fault.kind is not FaultKind.BITFLIP]
+        self._flips = {fault.at: fault for fault in faults if fault.kind is FaultKind.BITFLIP}
+        self._flips_left = {fault.at: fault.count for fault in self._flips.values()}
+
+    def due(self, kind: FaultKind) -> Fault | None:
+        """The waiting fault of this kind that the present host command sets off; it is then counted as fired."""
+        for fault in self._waiting:
+            late = fault.kind in _ON_TAG_COMMAND and self.host_command > fault.at
+            if fault.kind is kind and (fault.at == self.host_command or late):
+                self._waiting.remove(fault)
+                self._fire(fault)
+                return fault
+        return None
+
+    def stored(self, page: int, data: bytes) -> bytes:
+        """What the cells keep of a write to ``page``: one bit of the first byte is wrong where a bitflip was ordered."""
+        fault = self._flips.get(page)
+        left = self._flips_left.get(page)
+        if fault is None or left == 0:
+            return data
+        if left is not None:
+            self._flips_left[page] = left - 1
+        self._fire(fault)
+        return bytes((data[0] ^ 0x01,)) + data[1:]
+
+    def _fire(self, fault: Fault) -> None:
+        self.fired.append(fault)
+        if self.on_fired is not None:
+            self.on_fired(fault, self.host_command)

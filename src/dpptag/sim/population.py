@@ -1,0 +1,187 @@
+"""The simulated tags as a file and as a query: which tags there are, and their memory across processes."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+from urllib.parse import unquote
+
+from dpptag.errors import UsageError
+from dpptag.sim.faults import Fault, parse_fault
+from dpptag.sim.field import SilentChip, TypeAChip
+from dpptag.sim.ntag21x import MODELS, Ntag21x
+
+STATE_VERSION: Final = 1
+_KEYS: Final = ("state", "type", "tags", "uid", "seed", "dwell", "position", "fault")
+_TAGS: Final = re.compile(r"([A-Z0-9]+)(?:\*([0-9]{1,6}))?", re.ASCII)
+_SILENT: Final = re.compile(r"SAK([0-9A-F]{2})", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """A parsed query. ``types`` has one entry a tag; ``uids`` are given to the tags in order, the rest is random."""
+
+    state: Path | None = None
+    types: tuple[str, ...] = ("NTAG213",)
+    uids: tuple[bytes, ...] = ()
+    seed: int | None = None
+    dwell: int = 3
+    position: int | None = None
+    faults: tuple[Fault, ...] = ()
+
+
+def parse_query(query: str) -> Options:
+    """Parse ``key=value&...``, percent-encoding undone and ``+`` kept. Raises UsageError.
+
+    ``state=FILE``, ``type=NTAG215``, ``tags=NTAG213*9+NTAG215*8``, ``uid=HEX,HEX``, ``seed=N``, ``dwell=N``,
+    ``position=N`` (put this tag of the belt into the field first), ``fault=nak@12,pull@30+2``.
+    """
+    values: dict[str, str] = {}
+    for part in filter(None, query.split("&")):
+        key, _, value = part.partition("=")
+        if key not in _KEYS or key in values or not value:
+            raise UsageError(
+                f"not understood in the simulator's query: {part!r}",
+                code="sim-query",
+                action="each once, with a value: " + ", ".join(_KEYS),
+            )
+        values[key] = unquote(value)
+    if "type" in values and "tags" in values:
+        raise UsageError("type= and tags= exclude each other", code="sim-query", action="give tags= alone")
+    return Options(
+        state=Path(values["state"]) if "state" in values else None,
+        types=_parse_types(values.get("tags", values.get("type", "NTAG213"))),
+        uids=tuple(_parse_uid(text) for text in values["uid"].split(",")) if "uid" in values else (),
+        seed=_number(values, "seed"),
+        dwell=_number(values, "dwell") or 3,
+        position=_number(values, "position"),
+        faults=tuple(parse_fault(text) for text in values["fault"].split(",")) if "fault" in values else (),
+    )
+
+
+def _number(values: dict[str, str], key: str) -> int | None:
+    text = values.get(key)
+    if text is None:
+        return None
+    if not (text.isascii() and text.isdigit() and len(text) < 10):
+        raise UsageError(f"{key}= takes a whole number, not {text!r}", code="sim-query", action=f"write {key}=1")
+    return int(text)
+
+
+def _parse_types(text: str) -> tuple[str, ...]:
+    types: list[str] = []
+    for part in text.split("+"):
+        match = _TAGS.fullmatch(part)
+        if match is None or not (match[1] in MODELS or _SILENT.fullmatch(match[1])):
+            raise UsageError(
+                f"not a simulated tag: {part!r}",
+                code="sim-tag",
+                action="write TYPE or TYPE*COUNT with one of: "
+                + ", ".join(MODELS)
+                + ", SAK20 (any SAK, answers nothing)",
+            )
+        types += [match[1]] * int(match[2] or 1)
+    return tuple(types)
+
+
+def _parse_uid(text: str) -> bytes:
+    try:
+        uid = bytes.fromhex(text)
+    except ValueError as exc:
+        raise UsageError(f"uid= takes hex, not {text!r}", code="sim-uid", action="write uid=04A1B2C3D4E5F6") from exc
+    if len(uid) not in (4, 7):
+        raise UsageError(f"a simulated UID has 4 or 7 bytes, not {len(uid)}", code="sim-uid", action="give 7 bytes")
+    return uid
+
+
+def _new_uid(source: random.Random) -> bytes:
+    """04h is NXP; SN3 is never 88h, the cascade tag (ISO/IEC 14443-3 6.5.4)."""
+    tail = bytearray(source.randbytes(6))
+    if tail[2] == 0x88:
+        tail[2] = 0x89
+    return b"\x04" + bytes(tail)
+
+
+def _chip(kind: str, uid: bytes, stored: dict[str, Any] | None = None) -> TypeAChip:
+    if silent := _SILENT.fullmatch(kind):
+        return SilentChip(int(silent[1], 16), uid)
+    stored = stored or {}
+    pages = [bytes.fromhex(page) for page in stored["pages"]] if "pages" in stored else None
+    chip = Ntag21x(MODELS[kind], uid, pages, signature=bytes.fromhex(stored.get("signature", "00" * 32)))
+    chip.counter = stored.get("counter", 0)
+    chip.failed_passwords = stored.get("failed_passwords", 0)
+    return chip
+
+
+def _record(chip: TypeAChip) -> dict[str, Any]:
+    record: dict[str, Any] = {"type": chip.kind, "uid": chip.uid.hex()}
+    if isinstance(chip, Ntag21x):
+        record["pages"] = [page.hex() for page in chip.pages]
+        record["signature"] = chip.signature.hex()
+        record["counter"] = chip.counter
+        record["failed_passwords"] = chip.failed_passwords
+    return record
+
+
+class StateFile:
+    """The tags in a JSON file: ``version``, ``position``, ``tags`` (type, uid, pages in hex) and ``faults_fired``.
+
+    A save is a rename, so that a killed process leaves the old file or the new one. It is not synced to the disk: the
+    simulator survives the death of a process, not of the machine.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._last = ""
+
+    def load(self) -> tuple[list[TypeAChip], int, list[str]] | None:
+        """Tags, position and fired faults; None where there is no file yet. Raises UsageError on another content."""
+        try:
+            text = self.path.read_text(encoding="ascii")
+        except FileNotFoundError:
+            return None
+        try:
+            state = json.loads(text)
+            if state["version"] != STATE_VERSION:
+                raise ValueError(f"version {state['version']}")
+            tags = [_chip(tag["type"], bytes.fromhex(tag["uid"]), tag) for tag in state["tags"]]
+            return tags, int(state["position"]), list(state.get("faults_fired", []))
+        except (ValueError, KeyError, TypeError) as exc:
+            raise UsageError(
+                f"{self.path} is no state of the simulator: {exc}", code="sim-state", action="give another state=FILE"
+            ) from exc
+
+    def save(self, tags: Sequence[TypeAChip], position: int, faults_fired: Sequence[str]) -> None:
+        state = {
+            "version": STATE_VERSION,
+            "position": position,
+            "faults_fired": list(faults_fired),
+            "tags": [_record(tag) for tag in tags],
+        }
+        text = json.dumps(state) + "\n"
+        if text == self._last:
+            return
+        fresh = self.path.with_name(f"{self.path.name}.{os.getpid()}.tmp")
+        fresh.write_text(text, encoding="ascii")
+        fresh.replace(self.path)
+        self._last = text
+
+
+def populate(options: Options) -> tuple[list[TypeAChip], int, list[str]]:
+    """Tags, position, and faults fired in earlier runs: from the state file, or, where there is none yet, new ones."""
+    stored = StateFile(options.state).load() if options.state is not None else None
+    if stored is not None:
+        tags, position, fired = stored
+    else:
+        source = random.Random(options.seed) if options.seed is not None else random.SystemRandom()  # noqa: S311
+        kinds = options.types if len(options.types) >= len(options.uids) else options.types[:1] * len(options.uids)
+        uids = [*options.uids, *(_new_uid(source) for _ in kinds[len(options.uids) :])]
+        tags = [_chip(kind, uid) for kind, uid in zip(kinds, uids, strict=True)]
+        position, fired = 0, []
+    return tags, position if options.position is None else options.position, fired
