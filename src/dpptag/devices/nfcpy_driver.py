@@ -14,6 +14,7 @@ import contextlib
 import errno
 import logging
 import os
+import struct
 import termios
 import time
 from collections.abc import Iterator, Sequence
@@ -58,7 +59,8 @@ _TIMINGS: Final = bytes((0x00, 0x0B, 0x09))  # last: 25.6 ms for an answer; a WR
 _FIELD_OFF_SECONDS: Final = 0.006  # NFC Forum Digital, reset time: at least 5 ms without field
 _EXCHANGE_SECONDS: Final = 0.25  # for the host's side of an exchange; the chip gives up after 25.6 ms
 
-_STATUS_TIMEOUT: Final = 0x01
+_RF_STATUSES: Final = frozenset({0x01, 0x02, 0x03, 0x04, 0x05, 0x0B, 0x13})
+"""UM0701-02 section 7.1: time-out, CRC, parity, bit count, framing, protocol, format. The tag's doing, not the chip's."""
 _ACK: Final = 0x0A
 _CRC_BYTES: Final = 2
 
@@ -95,15 +97,16 @@ def _foreign_errors(node: str) -> Iterator[None]:
     except (OSError, termios.error) as exc:
         gone = not Path(node).exists()
         # nfcpy turns a missing ACK frame into EIO raised from another OSError; a bare EIO is a malformed frame.
-        malformed = isinstance(exc, OSError) and exc.errno == errno.EIO and exc.__context__ is None
+        malformed = (
+            isinstance(exc, OSError) and exc.errno == errno.EIO and not isinstance(exc.__context__, OSError | termios.error)
+        )
         if malformed and not gone:
             raise _malformed(node) from exc
         how = "is gone" if gone else "does not answer"
         raise DeviceLost(
             f"the reader at {node} {how}", action="check cable and power, then run the command again", device=node
         ) from exc
-    except (IndexError, TypeError, AttributeError, ValueError) as exc:
-        # nfcpy takes frames apart without checking their length, and uses its port unopened after a failure.
+    except (IndexError, struct.error) as exc:  # nfcpy takes frames apart without checking their length
         raise _malformed(node) from exc
 
 
@@ -291,10 +294,13 @@ class NfcpyReader:
             try:
                 return bytes(chipset.in_communicate_thru(frame, _EXCHANGE_SECONDS))
             except Chipset.Error as exc:
-                if exc.errno != _STATUS_TIMEOUT:
+                if exc.errno not in _RF_STATUSES:
                     raise
                 raise TagLost(
-                    f"the chip {uid.hex()} does not answer", action="put the tag back on the reader", chip=uid.hex()
+                    f"no whole answer from the chip {uid.hex()}",
+                    action="put the tag back on the reader",
+                    chip=uid.hex(),
+                    status=exc.errno,
                 ) from exc
 
 
@@ -314,11 +320,10 @@ class NfcpyType2Link:
         return self._reader.fast_read_pages
 
     def get_version(self) -> bytes | None:
-        try:
+        with contextlib.suppress(TagNak, TagLost):
             return self._data(b"\x60", 8)
-        except (TagNak, TagLost):
-            self.reselect()
-            return None
+        self.reselect()
+        return None
 
     def read(self, page: int) -> bytes:
         return self._data(bytes((0x30, page)), 16, page)
@@ -331,7 +336,7 @@ class NfcpyType2Link:
             raise ValueError(f"a page has 4 bytes, not {len(data)}")
         answer = self._reader._exchange(bytes((0xA2, page)) + data, self._uid)
         if len(answer) != 1:
-            raise self._damaged(answer, page)
+            raise self._wrong_length(answer, page)
         if answer[0] & 0x0F != _ACK:
             raise self._nak(answer[0], page)
 
@@ -355,8 +360,16 @@ class NfcpyType2Link:
         answer = self._reader._exchange(frame, self._uid)
         if len(answer) == 1:
             raise self._nak(answer[0], page)
-        if len(answer) != length + _CRC_BYTES or not pn532.Device.check_crc_a(answer):
-            raise self._damaged(answer, page)
+        if len(answer) != length + _CRC_BYTES:
+            raise self._wrong_length(answer, page)
+        if not pn532.Device.check_crc_a(answer):
+            raise TagLost(
+                f"a damaged answer from the chip {self._uid.hex()}",
+                code="tag-answer-damaged",
+                action="move the tag to the middle of the antenna",
+                chip=self._uid.hex(),
+                page=page,
+            )
         return answer[:-_CRC_BYTES]
 
     def _nak(self, value: int, page: int | None) -> TagNak:
@@ -369,11 +382,12 @@ class NfcpyType2Link:
             nak=value & 0x0F,
         )
 
-    def _damaged(self, answer: bytes, page: int | None) -> DeviceProtocolError:
+    def _wrong_length(self, answer: bytes, page: int | None) -> DeviceProtocolError:
+        """Some readers repeat or swallow bytes of a FAST_READ."""
         return DeviceProtocolError(
-            f"a damaged answer of {len(answer)} bytes from the chip {self._uid.hex()}",
-            code="tag-answer-damaged",
-            action="move the tag closer to the middle of the antenna; if it stays so, read without FAST_READ",
+            f"an answer of {len(answer)} bytes from the chip {self._uid.hex()} is none that the command has",
+            code="tag-answer-length",
+            action="set fast_read_pages = 0 in the reader's profile",
             chip=self._uid.hex(),
             page=page,
             got=len(answer),

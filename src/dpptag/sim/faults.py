@@ -100,7 +100,7 @@ class FaultSchedule:
         return None
 
     def stored(self, page: int, data: bytes) -> bytes:
-        """What the cells keep of a write to ``page``: one bit of the first byte is wrong where a bitflip was ordered."""
+        """What the cells keep of a write to ``page``: one bit of it is wrong where a bitflip was ordered."""
         fault = self._flips.get(page)
         left = self._flips_left.get(page)
         if fault is None or left == 0:

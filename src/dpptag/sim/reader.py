@@ -36,6 +36,7 @@ class SimulatedReader:
     """A PN532 and its tags, served by a thread from construction to :meth:`close`.
 
     ``announce`` is called, in that thread, with ``{"held": N}`` and ``{"fired": "nak@12", "host_command": 12}``.
+    ``held`` is set while a hold lasts, ``unused`` while no client has the port open (seen once it has sent a byte).
     """
 
     def __init__(self, options: Options, announce: Announce = lambda _event: None) -> None:
@@ -47,6 +48,8 @@ class SimulatedReader:
         self.field = Field(tags, position=position, dwell=options.dwell, faults=self.faults, save=self._save)
         self.chip = Pn532(self.field)
         self.held = threading.Event()
+        self.unused = threading.Event()
+        self.unused.set()
         self._frames = HostFrames()
         self._last_answer = b""
         self._wire_us = 0
@@ -122,6 +125,7 @@ class SimulatedReader:
             state = events.get(self._master, 0)
             if state & select.POLLIN and (data := self._read()):
                 is_open = True
+                self.unused.clear()
                 self._heard(data)
             elif state & (select.POLLHUP | select.POLLERR):
                 if is_open:
@@ -144,6 +148,7 @@ class SimulatedReader:
         self._holding = False
         self.held.clear()
         self.field.put_back()
+        self.unused.set()
 
     def _host_baud(self) -> int:
         return _SPEEDS.get(termios.tcgetattr(self._master)[5], 0)
