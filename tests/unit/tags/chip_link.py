@@ -1,0 +1,113 @@
+"""A Type 2 link straight onto a simulated chip: strict 4-byte pages, lock bits and NAKs, no reader in between."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from dpptag.errors import TagLost, TagNak, TagSwapped
+from dpptag.sim.ntag21x import ACK, MODELS, Nibble, Ntag21x
+
+UID = bytes.fromhex("04112233445566")
+
+
+class ChipLink:
+    """``writes_left``: the tag is pulled when so many page writes are done; ``tear`` mangles the one write after them.
+
+    ``tear(old, new)`` gives what the cells keep of that write.
+    """
+
+    def __init__(self, chip: Ntag21x, *, fast_read_pages: int = 60) -> None:
+        self.chip = chip
+        self.fast_read_pages = fast_read_pages
+        self.writes_left: int | None = None
+        self.tear: Callable[[bytes, bytes], bytes] | None = None
+        self.written: list[int] = []
+        self.frames = 0
+        self.link_uid = chip.uid
+        self._select()
+
+    @property
+    def uid(self) -> bytes:
+        return self.link_uid
+
+    def _select(self) -> None:
+        self.chip.power(False)
+        self.chip.power(True)
+        assert self.chip.select()
+
+    def _exchange(self, frame: bytes) -> bytes | Nibble:
+        self.frames += 1
+        answer = self.chip.exchange(frame)
+        if answer is None:
+            raise TagLost("no answer")
+        if isinstance(answer, Nibble) and answer is not ACK:
+            raise TagNak(f"NAK {answer.value:x}")
+        return answer
+
+    def _bytes(self, frame: bytes) -> bytes:
+        answer = self._exchange(frame)
+        assert isinstance(answer, bytes)
+        return answer
+
+    def get_version(self) -> bytes | None:
+        try:
+            return self._bytes(b"\x60")
+        except TagNak:
+            self._select()
+            return None
+
+    def read(self, page: int) -> bytes:
+        return self._bytes(bytes((0x30, page)))
+
+    def fast_read(self, first: int, last: int) -> bytes:
+        assert 0 < last - first + 1 <= self.fast_read_pages
+        return self._bytes(bytes((0x3A, first, last)))
+
+    def write(self, page: int, data: bytes) -> None:
+        assert len(data) == 4
+        if self.writes_left == 0:
+            if self.tear is not None:
+                self.chip.pages[page] = self.tear(self.chip.pages[page], data)
+            self.chip.power(False)
+        self._exchange(bytes((0xA2, page)) + data)
+        self.written.append(page)
+        if self.writes_left is not None:
+            self.writes_left -= 1
+
+    def reselect(self) -> None:
+        self._select()
+        if self.chip.uid != self.link_uid:
+            raise TagSwapped("another chip", got=self.chip.uid.hex())
+
+
+def chip_with(name: str, message: bytes | None = None, uid: bytes = UID) -> Ntag21x:
+    """A chip as delivered, or with ``message`` in a plain NDEF TLV, made here and not by the code under test."""
+    chip = Ntag21x(MODELS[name], uid)
+    if message is not None:
+        length = bytes((len(message),)) if len(message) < 255 else b"\xff" + len(message).to_bytes(2, "big")
+        put_area(chip, (b"\x03" + length + message + b"\xfe").ljust(area_bytes(chip), b"\0")[: area_bytes(chip)])
+    return chip
+
+
+def area_bytes(chip: Ntag21x) -> int:
+    return 8 * chip.pages[3][2]
+
+
+def put_area(chip: Ntag21x, area: bytes) -> None:
+    for at in range(0, len(area), 4):
+        chip.pages[4 + at // 4] = area[at : at + 4]
+
+
+def area_of(chip: Ntag21x) -> bytes:
+    return b"".join(chip.pages[4 : 4 + area_bytes(chip) // 4])
+
+
+def message_of(length: int, seed: int = 0) -> bytes:
+    """A well-formed NDEF message of exactly ``length`` bytes: one record of TNF unknown, long form from 259 on."""
+    if length < 3:
+        raise ValueError("a record with a payload length has at least 3 bytes")
+    short = length <= 258
+    payload = bytes((seed + 7 * index) % 256 for index in range(length - (3 if short else 6)))
+    if short:
+        return bytes((0xD5, 0, len(payload))) + payload
+    return bytes((0xC5, 0)) + len(payload).to_bytes(4, "big") + payload

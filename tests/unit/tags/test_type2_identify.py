@@ -1,0 +1,336 @@
+"""Identify Type 2 tags; refuse what must not be written, before the first write."""
+
+from __future__ import annotations
+
+import pytest
+
+from dpptag.errors import NdefError, TagLost, TagNak, TagRefused, TagSwapped, TagWriteFailed
+from dpptag.sim.ntag21x import MODELS, Ntag21x
+from dpptag.tags import FAMILIES, ContentState, apply, identify, plan_write, read_back, write_and_verify
+from tests.unit.tags.chip_link import UID, ChipLink, area_of, chip_with, message_of
+
+CHIP_NAMES = sorted(MODELS)
+
+
+@pytest.mark.parametrize("fast", [0, 4, 60])
+@pytest.mark.parametrize("name", CHIP_NAMES)
+def test_identify_reads_the_whole_data_area(name: str, fast: int) -> None:
+    message = message_of(130)
+    chip = chip_with(name, message)
+    tag = identify(ChipLink(chip, fast_read_pages=fast))
+    assert (tag.uid, tag.chip_name, tag.capacity) == (UID, name, {"NTAG213": 144, "NTAG215": 496, "NTAG216": 872}[name])
+    assert tag.pages == b"".join(chip.pages[: 4 + tag.capacity // 4])
+    assert tag.content.state is ContentState.MESSAGE
+    assert tag.ndef == message
+    assert (tag.auth0, tag.read_protected, tag.mirror, tag.locked) == (0xFF, False, False, frozenset())
+
+
+@pytest.mark.parametrize("name", CHIP_NAMES)
+def test_a_tag_as_delivered_is_empty(name: str) -> None:
+    tag = identify(ChipLink(chip_with(name)))
+    assert tag.content.state is ContentState.EMPTY
+    assert tag.ndef == b""
+    assert tag.writable
+
+
+def test_fast_read_takes_4_frames_for_an_ntag213_and_read_13() -> None:
+    frames = {}
+    for fast in (0, 60):
+        link = ChipLink(chip_with("NTAG213"), fast_read_pages=fast)
+        identify(link)
+        frames[fast] = link.frames
+    assert frames == {0: 13, 60: 4}
+
+
+def test_families_name_every_chip() -> None:
+    assert [(family.name, family.chips) for family in FAMILIES] == [
+        ("NFC Forum Type 2", ("NTAG213", "NTAG215", "NTAG216"))
+    ]
+    assert FAMILIES[0].identify(ChipLink(chip_with("NTAG215"))).chip_name == "NTAG215"
+
+
+def refusal_of(chip: Ntag21x, message: bytes | None = None, *, link_uid: bytes | None = None) -> TagRefused:
+    """The refusal of identify, or of the plan; the memory must be as before."""
+    before = list(chip.pages)
+    link = ChipLink(chip)
+    link.link_uid = link_uid or chip.uid
+    if message is None:
+        with pytest.raises(TagRefused) as caught:
+            identify(link)
+    else:
+        tag = identify(link)
+        with pytest.raises(TagRefused) as caught:
+            plan_write(tag, message)
+    assert chip.pages == before
+    assert link.written == []
+    assert caught.value.facts["tag_state"] == "untouched"
+    assert caught.value.action
+    return caught.value
+
+
+def test_a_4_byte_uid_is_refused() -> None:
+    assert refusal_of(Ntag21x(MODELS["NTAG213"], bytes.fromhex("08112233"))).code == "tag-uid"
+
+
+@pytest.mark.parametrize("version", ["0004040501021303", "0004040301000F03", ""])
+def test_a_chip_outside_the_table_is_refused(version: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ChipLink, "get_version", lambda _: bytes.fromhex(version) or None)
+    assert refusal_of(chip_with("NTAG213")).code == "tag-chip-unknown"
+
+
+def test_a_cc_that_contradicts_get_version_is_refused() -> None:
+    chip = chip_with("NTAG213")
+    chip.pages[3] = bytes.fromhex("E1103E00")
+    error = refusal_of(chip)
+    assert (error.code, error.facts["wanted"], error.facts["got"]) == ("tag-cc-size", 0x12, 0x3E)
+
+
+def test_pages_that_do_not_hold_the_uid_are_refused() -> None:
+    assert refusal_of(chip_with("NTAG213"), link_uid=bytes.fromhex("04112233445567")).code == "tag-uid-check"
+    chip = chip_with("NTAG213")
+    chip.pages[0] = chip.pages[0][:3] + b"\0"
+    assert refusal_of(chip).code == "tag-uid-check"
+
+
+def protected(name: str, auth0: int, access: int = 0) -> Ntag21x:
+    chip = chip_with(name, message_of(20))
+    chip.pages[chip.model.cfg0] = bytes((4, 0, 0, auth0))
+    chip.pages[chip.model.cfg1] = bytes((access, 5, 0, 0))
+    return chip
+
+
+def test_a_password_on_reading_is_refused_not_misread() -> None:
+    for auth0 in range(42):
+        assert refusal_of(protected("NTAG213", auth0, 0x80)).code == "tag-read-protected"
+
+
+@pytest.mark.parametrize("auth0", [42, 43, 44, 45])
+def test_a_password_behind_the_configuration_hides_no_data(auth0: int) -> None:
+    tag = identify(ChipLink(protected("NTAG213", auth0, 0x80)))
+    assert tag.auth0 == auth0
+    assert tag.read_protected is (None if auth0 == 42 else True)
+    assert tag.ndef == message_of(20)
+
+
+def test_a_password_on_writing_is_refused_only_inside_the_range() -> None:
+    assert refusal_of(protected("NTAG213", 4), message_of(30)).code == "tag-password"
+    assert refusal_of(protected("NTAG213", 12), message_of(31)).facts["auth0"] == 12
+    assert plan_write(identify(ChipLink(protected("NTAG213", 13))), message_of(30)).steps
+
+
+def test_too_large_a_message_names_the_missing_bytes() -> None:
+    error = refusal_of(chip_with("NTAG213"), message_of(150))
+    assert (error.code, error.facts["missing"], error.facts["room"]) == ("tag-too-small", 8, 142)
+
+
+def test_each_locked_page_in_the_range_is_refused() -> None:
+    refused = 0
+    for bit in range(16):
+        chip = chip_with("NTAG215", message_of(30))
+        chip.pages[2] = chip.pages[2][:2] + (1 << bit).to_bytes(2, "little")
+        link = ChipLink(chip)
+        if 4 <= bit <= 13:  # 2 + 34 + 1 bytes: pages 4 to 13
+            assert refusal_of(chip, message_of(34, seed=9)).code == "tag-locked"
+            refused += 1
+        else:
+            assert plan_write(identify(link), message_of(34, seed=9)).steps
+    assert refused == 10
+
+
+def test_a_dynamic_lock_bit_in_the_range_is_refused() -> None:
+    chip = chip_with("NTAG216")
+    chip.pages[226] = bytes.fromhex("000200BD")  # pages 160-175
+    assert refusal_of(chip, message_of(650)).facts["page"] == 160
+    assert plan_write(identify(ChipLink(chip)), message_of(600)).steps
+
+
+@pytest.mark.parametrize("access", [0x0F, 0x80, 0xF0])
+def test_a_cc_that_is_not_free_to_write_is_refused(access: int) -> None:
+    chip = chip_with("NTAG213")
+    chip.pages[3] = bytes((0xE1, 0x10, 0x12, access))
+    assert refusal_of(chip, message_of(10)).code == "tag-read-only"
+
+
+def test_a_foreign_cc_is_refused() -> None:
+    chip = chip_with("NTAG213")
+    chip.pages[3] = bytes.fromhex("A5101200")
+    assert identify(ChipLink(chip)).content.state is ContentState.FOREIGN
+    assert refusal_of(chip, message_of(10)).code == "tag-foreign"
+
+
+def test_a_mirror_is_refused_for_the_readback_would_prove_nothing() -> None:
+    chip = chip_with("NTAG213")
+    chip.pages[41] = bytes.fromhex("440006FF")
+    assert refusal_of(chip, message_of(10)).code == "tag-mirror"
+
+
+def test_what_is_no_ndef_message_is_never_planned() -> None:
+    with pytest.raises(NdefError):
+        plan_write(identify(ChipLink(chip_with("NTAG213"))), b"\x03\x00")
+
+
+def test_a_blank_cc_is_written_only_when_allowed_and_shown_as_irreversible() -> None:
+    chip = chip_with("NTAG215")
+    chip.pages[3] = bytes(4)
+    chip.pages[4] = bytes(4)
+    assert refusal_of(chip, message_of(10)).code == "tag-unformatted"
+    link = ChipLink(chip)
+    plan = plan_write(identify(link), message_of(10), allow_format=True)
+    assert [(step.page, step.data.hex()) for step in plan.irreversible] == [(3, "e1103e00")]
+    assert "page 03h  E1 10 3E 00  capability container  IRREVERSIBLE" in str(plan)
+    assert write_and_verify(link, identify(link), message_of(10), allow_format=True) == message_of(10)
+    assert link.written == [4, 5, 6, 7, 3, 4]
+
+
+def test_a_locked_cc_cannot_be_formatted() -> None:
+    chip = chip_with("NTAG215")
+    chip.pages[2] = chip.pages[2][:2] + b"\x08\x00"
+    chip.pages[3] = bytes(4)
+    with pytest.raises(TagRefused) as caught:
+        plan_write(identify(ChipLink(chip)), message_of(10), allow_format=True)
+    assert (caught.value.code, caught.value.facts["page"]) == ("tag-locked", 3)
+
+
+def test_an_equal_tag_needs_no_write_even_if_it_is_read_only() -> None:
+    chip = chip_with("NTAG213", message_of(60))
+    chip.pages[2] = chip.pages[2][:2] + b"\xf8\xff"
+    chip.pages[3] = bytes.fromhex("E110120F")
+    chip.pages[41] = bytes.fromhex("04000004")
+    link = ChipLink(chip)
+    tag = identify(link)
+    plan = plan_write(tag, message_of(60))
+    assert plan.steps == ()
+    assert apply(link, plan) == 0
+    assert read_back(link, tag, message_of(60)) == message_of(60)
+
+
+def test_dropping_the_lock_control_tlv_of_an_ntag213_needs_no_extra_write() -> None:
+    tag = identify(ChipLink(chip_with("NTAG213")))
+    plan = plan_write(tag, message_of(4))
+    assert [(step.page, step.data.hex()) for step in plan.steps] == [
+        (4, "0300fe00"),
+        (5, "0100fe00"),
+        (4, "0304d500"),
+    ]
+
+
+def test_only_changed_pages_are_written_and_the_header_twice() -> None:
+    old = message_of(100)
+    new = bytearray(old)
+    new[50] ^= 1
+    tag = identify(ChipLink(chip_with("NTAG213", old)))
+    assert [step.page for step in plan_write(tag, bytes(new)).steps] == [4, 4 + (2 + 50) // 4, 4]
+
+
+def test_a_body_that_is_right_behind_an_empty_header_needs_one_write() -> None:
+    chip = chip_with("NTAG213", message_of(100))
+    chip.pages[4] = bytes.fromhex("0300FE00")
+    assert [step.page for step in plan_write(identify(ChipLink(chip)), message_of(100)).steps] == [4]
+
+
+@pytest.mark.parametrize(("length", "header"), [(254, "03fed500"), (255, "03ff00ff"), (300, "03ff012c")])
+def test_the_commit_is_one_page_for_both_length_forms(length: int, header: str) -> None:
+    chip = chip_with("NTAG215")
+    link = ChipLink(chip)
+    plan = plan_write(identify(link), message_of(length))
+    assert [step.page for step in plan.steps].count(4) == 1  # as delivered, page 4 is the empty header already
+    assert plan.steps[-1].data.hex() == header
+    apply(link, plan)
+    assert area_of(chip) == plan.wanted[4:]
+
+
+def test_an_empty_message_blanks_the_tag() -> None:
+    chip = chip_with("NTAG213", message_of(100))
+    link = ChipLink(chip)
+    assert write_and_verify(link, identify(link), b"") == b""
+    assert area_of(chip) == bytes.fromhex("0300FE00").ljust(144, b"\0")
+
+
+def test_apply_refuses_another_chip() -> None:
+    link = ChipLink(chip_with("NTAG213"))
+    plan = plan_write(identify(link), message_of(10))
+    other = ChipLink(chip_with("NTAG213", uid=bytes.fromhex("04AABBCCDDEEFF")))
+    with pytest.raises(TagSwapped):
+        apply(other, plan)
+    assert other.written == []
+
+
+def test_readback_refuses_another_chip() -> None:
+    link = ChipLink(chip_with("NTAG213"))
+    tag = identify(link)
+    write_and_verify(link, tag, message_of(10))
+    link.chip = chip_with("NTAG213", message_of(10), uid=bytes.fromhex("04AABBCCDDEEFF"))
+    with pytest.raises(TagSwapped):
+        read_back(link, tag, message_of(10))
+
+
+def test_every_single_bit_that_a_cell_loses_is_found() -> None:
+    message = message_of(60)
+    chip = chip_with("NTAG213", message)
+    link = ChipLink(chip)
+    tag = identify(link)
+    found = 0
+    for page in range(3, 40):
+        good = chip.pages[page]
+        for bit in range(32):
+            chip.pages[page] = (int.from_bytes(good, "big") ^ 1 << bit).to_bytes(4, "big")
+            with pytest.raises(TagWriteFailed) as caught:
+                read_back(link, tag, message)
+            assert caught.value.facts["page"] == page
+            found += 1
+        chip.pages[page] = good
+    assert found == 37 * 32
+
+
+@pytest.mark.parametrize("page", [4, 5, 12])
+def test_one_lost_write_is_healed_by_one_full_rewrite(page: int) -> None:
+    chip = chip_with("NTAG213", message_of(60, seed=3))
+    dropped: list[int] = []
+
+    def program(number: int, data: bytes) -> bytes:
+        if number == page and data != bytes.fromhex("0300FE00") and not dropped:
+            dropped.append(number)
+            return bytes(data[:-1]) + bytes((data[-1] ^ 1,))
+        return data
+
+    chip.program = program
+    link = ChipLink(chip)
+    assert write_and_verify(link, identify(link), message_of(60)) == message_of(60)
+    assert dropped == [page]
+
+
+def test_a_worn_cell_fails_after_one_rewrite() -> None:
+    chip = chip_with("NTAG213")
+    chip.program = lambda page, data: data[:3] + bytes((data[3] & 0xFE,)) if page == 9 else data
+    link = ChipLink(chip)
+    message = message_of(60, seed=1)
+    with pytest.raises(TagWriteFailed) as caught:
+        write_and_verify(link, identify(link), message)
+    assert caught.value.facts["page"] == 9
+    assert link.written.count(9) == 2
+
+
+def test_a_nak_says_which_page_and_what_became_of_the_tag() -> None:
+    states = {}
+    for locked in (4, 5, 6):
+        chip = chip_with("NTAG213", message_of(10, seed=1))
+        link = ChipLink(chip)
+        plan = plan_write(identify(link), message_of(10))
+        chip.pages[2] = chip.pages[2][:2] + bytes((1 << locked, 0))  # locked behind our back
+        with pytest.raises(TagNak) as caught:
+            apply(link, plan)
+        assert caught.value.facts["page"] == locked
+        states[locked] = caught.value.facts["tag_state"]
+    assert states == {4: "untouched", 5: "blank-reusable", 6: "blank-reusable"}
+
+
+def test_a_pulled_tag_says_what_is_certain() -> None:
+    states = []
+    for k in range(4):
+        link = ChipLink(chip_with("NTAG213", message_of(10, seed=1)))
+        plan = plan_write(identify(link), message_of(10))
+        link.writes_left = k
+        with pytest.raises(TagLost) as caught:
+            apply(link, plan)
+        states.append(caught.value.facts["tag_state"])
+    assert states == ["unknown", "blank-reusable", "blank-reusable", "unknown"]
