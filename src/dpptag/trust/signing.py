@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dpptag.codec import statement as codec
 from dpptag.codec.cose import sig_structure
-from dpptag.codec.epc.sgtin import decode_epc
+from dpptag.codec.epc import decode_epc
 from dpptag.codec.layout import build_ndef, build_user_bank, signed_identity
 from dpptag.codec.ndef import NdefRecord, expand_uri, uri_record
 from dpptag.codec.planner import check_digest_width

@@ -22,7 +22,8 @@ from collections.abc import Callable
 from dpptag.codec import layout
 from dpptag.codec import statement as codec
 from dpptag.codec.cose import sig_structure
-from dpptag.codec.epc.sgtin import Sgtin, decode_epc
+from dpptag.codec.epc import decode_epc
+from dpptag.codec.epc.sgtin import Sgtin
 from dpptag.errors import (
     BadSignature,
     CodecError,

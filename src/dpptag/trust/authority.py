@@ -1,0 +1,206 @@
+"""The folder of who runs the trust: root key, list of issuers, the bundle made from it.
+
+``issuers.json`` is the editable list, ``issuers.cose`` what readers get. A slot that once named a key never names
+another, not even after a compromise: an old tag would be judged by a stranger's key.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Final
+
+from dpptag.crypto import PrivateKey, PublicKey, Signer, parse_public_pem, write_secret_file
+from dpptag.errors import TrustDataError
+from dpptag.trust.issuers import Bundle, Issuer, IssuerKey, KeyStatus, open_bundle, sign_bundle
+from dpptag.trust.scopes import Scope, parse_scope
+
+ROOT_KEY: Final = "root.key"
+ROOT_PUB: Final = "root.pub"
+LIST: Final = "issuers.json"
+BUNDLE: Final = "issuers.cose"
+_FORMAT: Final = 1
+
+
+def create_root(folder: Path, passphrase: bytes | None) -> PublicKey:
+    """Make ``root.key`` (PKCS#8, mode 0600) and ``root.pub``. Raises KeyFileError where they exist."""
+    folder.mkdir(parents=True, exist_ok=True)
+    root = PrivateKey.generate()
+    write_secret_file(folder / ROOT_KEY, root.pkcs8(passphrase))
+    write_atomically(folder / ROOT_PUB, root.public_key.pem().encode())
+    return root.public_key
+
+
+@dataclass(frozen=True, slots=True)
+class KeyEntry:
+    """What ``add_issuer`` is told of one key."""
+
+    key: PublicKey
+    slot: int
+    not_before: int | None = None
+    not_after: int | None = None
+    status: KeyStatus = KeyStatus.ACTIVE
+    allows_bare: bool = False
+
+    def issuer_key(self) -> IssuerKey:
+        return IssuerKey(self.slot, self.key, self.status, self.not_before, self.not_after, self.allows_bare)
+
+
+def add_issuer(folder: Path, name: str, scopes: Sequence[str], entry: KeyEntry) -> Issuer:
+    """Add an issuer, or to one of that name a scope or a key; the same key in its slot is updated.
+
+    Raises TrustDataError: another key in that slot, a scope of another issuer, a compromised key made good again.
+    """
+    issuers = list(read_list(folder))
+    wanted = tuple(parse_scope(text) for text in scopes)
+    at = next((index for index, issuer in enumerate(issuers) if issuer.name == name), None)
+    if at is None:
+        issuer = Issuer(name, tuple(dict.fromkeys(wanted)), (entry.issuer_key(),))
+        issuers.append(issuer)
+    else:
+        issuer = _extended(issuers[at], wanted, entry.issuer_key())
+        issuers[at] = issuer
+    Bundle(1, 1, tuple(issuers))  # refuses equal scopes of two issuers now, not on the day of signing
+    _write_list(folder, issuers)
+    return issuer
+
+
+def _extended(issuer: Issuer, scopes: tuple[Scope, ...], key: IssuerKey) -> Issuer:
+    keys = {known.slot: known for known in issuer.keys}
+    old = keys.get(key.slot)
+    if old is not None:
+        _refuse_slot_reuse(issuer.name, old, key)
+        if old.status is KeyStatus.COMPROMISED and key.status is not KeyStatus.COMPROMISED:
+            raise TrustDataError(
+                f"the key in slot {key.slot} of {issuer.name} is compromised for good",
+                code="key-compromised",
+                action="give the issuer a new key in a free slot",
+            )
+    keys[key.slot] = key
+    return replace(
+        issuer,
+        scopes=tuple(dict.fromkeys((*issuer.scopes, *scopes))),
+        keys=tuple(keys[slot] for slot in sorted(keys)),
+    )
+
+
+def _refuse_slot_reuse(name: str, old: IssuerKey, new: IssuerKey) -> None:
+    if old.public_key != new.public_key:
+        raise TrustDataError(
+            f"slot {old.slot} of {name} belongs to another key and is never given to a second one",
+            code="slot-taken",
+            action="choose a free slot from 0 to 31",
+            slot=old.slot,
+        )
+
+
+def make_bundle(folder: Path, root: Signer, issued: int, expires: int) -> bytes:
+    """Sign ``issuers.json`` into ``issuers.cose``. Raises TrustDataError.
+
+    The bundle that stands there is read first: no slot may have changed its key, none may have gone.
+    """
+    issuers = read_list(folder)
+    if not issuers:
+        raise TrustDataError("no issuers yet", code="no-issuers", action="add one with: dpptag trust add-issuer")
+    earlier = folder / BUNDLE
+    if earlier.exists():
+        _refuse_lost_slots(open_bundle(earlier.read_bytes(), root.public_key).issuers, issuers)
+    data = sign_bundle(Bundle(issued, expires, issuers), root)
+    open_bundle(data, root.public_key)  # what readers will do with it
+    write_atomically(earlier, data)
+    return data
+
+
+def _refuse_lost_slots(earlier: Sequence[Issuer], issuers: Sequence[Issuer]) -> None:
+    now = {issuer.name: {key.slot: key for key in issuer.keys} for issuer in issuers}
+    for issuer in earlier:
+        for key in issuer.keys:
+            new = now.get(issuer.name, {}).get(key.slot)
+            if new is None:
+                raise TrustDataError(
+                    f"the key in slot {key.slot} of {issuer.name} stands in the last bundle and is missing now",
+                    code="slot-lost",
+                    action="keep it as retired or compromised: a key that vanishes looks like one never known",
+                )
+            _refuse_slot_reuse(issuer.name, key, new)
+
+
+def read_list(folder: Path) -> tuple[Issuer, ...]:
+    """The issuers of ``issuers.json``; none where there is no file yet. Raises TrustDataError."""
+    path = folder / LIST
+    if not (folder / ROOT_KEY).exists():
+        raise TrustDataError(
+            f"{folder} is no trust folder: it has no {ROOT_KEY}",
+            code="no-trust-folder",
+            action=f"make one with: dpptag trust init --out {folder}",
+        )
+    if not path.exists():
+        return ()
+    try:
+        value = json.loads(path.read_bytes())
+        if value["format"] != _FORMAT:
+            raise TrustDataError(f"{path} has format {value['format']!r}", code="list-format")
+        return tuple(_issuer(item) for item in value["issuers"])
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as exc:
+        raise TrustDataError(
+            f"{path} is damaged: {type(exc).__name__} {exc}",
+            code="list-damaged",
+            action="restore it from a backup, or mend it by hand",
+        ) from exc
+
+
+def _issuer(item: dict[str, Any]) -> Issuer:
+    keys = tuple(
+        IssuerKey(
+            slot=key["slot"],
+            public_key=parse_public_pem(key["public_key"].encode()),
+            status=KeyStatus[key["status"].upper()],
+            not_before=key.get("not_before"),
+            not_after=key.get("not_after"),
+            allows_bare=key.get("allows_bare", False),
+        )
+        for key in item["keys"]
+    )
+    return Issuer(item["name"], tuple(parse_scope(text) for text in item["scopes"]), keys)
+
+
+def _write_list(folder: Path, issuers: Sequence[Issuer]) -> None:
+    value = {
+        "format": _FORMAT,
+        "issuers": [
+            {
+                "name": issuer.name,
+                "scopes": [str(scope) for scope in issuer.scopes],
+                "keys": [
+                    {
+                        "slot": key.slot,
+                        "status": key.status.name.lower(),
+                        "not_before": key.not_before,
+                        "not_after": key.not_after,
+                        "allows_bare": key.allows_bare,
+                        "public_key": key.public_key.pem(),
+                    }
+                    for key in issuer.keys
+                ],
+            }
+            for issuer in issuers
+        ],
+    }
+    write_atomically(folder / LIST, (json.dumps(value, indent=1, ensure_ascii=False) + "\n").encode())
+
+
+def write_atomically(path: Path, content: bytes) -> None:
+    """Replace ``path`` in one step, synced: a crash leaves the old file or the new one. Raises TrustDataError."""
+    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        with part.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        part.replace(path)
+    except OSError as exc:
+        part.unlink(missing_ok=True)
+        raise TrustDataError(f"cannot write {path}: {exc.strerror}", code="write", path=str(path)) from exc
