@@ -1,0 +1,69 @@
+"""The command line: composition root. click and the terminal live here and nowhere else.
+
+A group is one file, loaded when one of its commands is called: ``dpptag verify`` must start fast on a handheld.
+"""
+
+from __future__ import annotations
+
+import sys
+from importlib import import_module
+from typing import Final
+
+import click
+
+from dpptag import __version__, logs
+from dpptag.cli.output import fail
+
+_COMMANDS: Final = {
+    "link": ("dpptag.cli.link", "GS1 Digital Links"),
+    "sign": ("dpptag.cli.sign", "Sign a statement for one chip, to a file"),
+    "verify": ("dpptag.cli.verify", "Judge the bytes of one tag, offline"),
+    "keys": ("dpptag.cli.keys", "Signing keys"),
+    "trust": ("dpptag.cli.trust", "Issuers, their keys, the trust bundle"),
+    "tag": ("dpptag.cli.tag", "Read or write one tag"),
+    "scan": ("dpptag.cli.scan", "Judge tag after tag at a reader"),
+    "line": ("dpptag.cli.line", "Encode a job's tags on the production line"),
+    "event": ("dpptag.cli.event", "Record repair and recycling"),
+    "sync": ("dpptag.cli.sync", "Send recorded events"),
+    "demo": ("dpptag.cli.demo", "The main job on simulated devices"),
+}
+"""Command -> module that holds it under the name ``command``, and its line in ``--help``."""
+
+
+class _Commands(click.Group):
+    """Loads a command's module when that command is called."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        entry = _COMMANDS.get(cmd_name)
+        if entry is None:
+            return None
+        command: click.Command = import_module(entry[0]).command
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, line) for name, (_, line) in _COMMANDS.items()])
+
+
+@click.group(
+    cls=_Commands,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
+    epilog="Exit codes: 0 done, 2 usage, 3 device, 4 tag, 5 forged or revoked, 6 ledger, 7 bad input, "
+    "8 could not check, 9 sync incomplete, 130 interrupted.",
+)
+@click.version_option(__version__, prog_name="dpptag")
+@click.option("-v", "--verbose", count=True, help="Say more on stderr; -vvv shows device traffic in hex.")
+@click.option("--home", envvar="DPPTAG_HOME", help="Folder of ledger, events and outbox.")
+@click.pass_context
+def cli(ctx: click.Context, verbose: int, home: str | None) -> None:
+    """Signed digital-product-passport pointers on NFC and RFID tags."""
+    logs.configure(verbose)
+    ctx.obj = home
+
+
+def main() -> None:
+    """Entry point. Every error becomes its exit code here."""
+    sys.exit(fail(cli))

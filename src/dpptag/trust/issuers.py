@@ -94,8 +94,8 @@ class Bundle:
     issuers: tuple[Issuer, ...]
 
     def __post_init__(self) -> None:
-        if not 1 <= self.issued <= self.expires <= LAST_DAY:
-            raise TrustDataError("the trust data expires before it is issued", code="bundle-dates")
+        if not (1 <= self.issued <= LAST_DAY and 1 <= self.expires <= LAST_DAY):
+            raise TrustDataError("the trust data has no possible dates", code="bundle-dates")
         seen: dict[Scope, str] = {}
         names: set[str] = set()
         for issuer in self.issuers:

@@ -1,0 +1,88 @@
+"""``dpptag verify``. Imports as little as it can: a handheld starts it for every tag."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from dpptag.cli.options import (
+    day_of,
+    json_option,
+    load_trust,
+    parse_hex,
+    parse_time,
+    read_file,
+    write_file,
+)
+from dpptag.cli.output import emit, emit_json, warn
+from dpptag.cli.verdict import verdict_text, verdict_value
+from dpptag.codec.ndef import MESSAGE_LIMIT
+from dpptag.crypto import sha256
+from dpptag.errors import UsageError
+from dpptag.trust.verification import Findings, judge_nfc, judge_uhf
+
+_path = click.Path(path_type=Path)
+
+
+@click.command("verify")
+@click.option("--ndef", type=_path, help="NFC: the bare NDEF message, no TLV.")
+@click.option("--epc", help="UHF: the EPC bank from word 2, hex.")
+@click.option("--user", type=_path, help="UHF: the user bank.")
+@click.option("--chip", required=True, help="UID in anticollision order, or TID from word 0; hex.")
+@click.option("--trust", type=_path, required=True, help="Trust bundle, issuers.cose.")
+@click.option("--root", type=_path, required=True, help="Pinned root key, root.pub.")
+@click.option("--at", help="Judge as of this ISO 8601 time [default: now].")
+@click.option("--passport", type=_path, help="Passport document to compare with the signed digest.")
+@click.option("--export", type=_path, help="Write the rebuilt COSE_Sign1, its external_aad and the key as JSON.")
+@json_option
+def command(
+    ndef: Path | None,
+    epc: str | None,
+    user: Path | None,
+    chip: str,
+    trust: Path,
+    root: Path,
+    at: str | None,
+    passport: Path | None,
+    export: Path | None,
+    as_json: bool,
+) -> int:
+    """Judge the bytes of one tag, offline. Exit code 0 genuine, 5 forged or revoked, 8 could not check."""
+    if (ndef is None) == (epc is None) or (epc is None) != (user is None):
+        raise UsageError("give either --ndef, or --epc with --user", code="carrier")
+    chip_number = parse_hex(chip, "--chip")
+    epc_bank = parse_hex(epc, "--epc") if epc is not None else b""
+    today = day_of(parse_time(at))
+    store = load_trust(trust, root)
+    digest = sha256(read_file(passport, "passport")) if passport is not None else None
+    if ndef is not None:
+        message = read_file(ndef, "NDEF message", MESSAGE_LIMIT * 16)
+        report, found = judge_nfc(message, chip_number, store, today, digest)
+    else:
+        assert user is not None
+        bank = read_file(user, "user bank", MESSAGE_LIMIT * 16)
+        report, found = judge_uhf(epc_bank, bank, chip_number, store, today, digest)
+    if export is not None:
+        _export(export, found)
+    if as_json:
+        emit_json(verdict_value(report))
+    else:
+        emit(verdict_text(report))
+    return report.exit_code
+
+
+def _export(path: Path, found: Findings) -> None:
+    import json
+
+    from dpptag.codec.statement import export_cose_sign1
+
+    if found.statement is None or found.key is None:
+        warn(f"nothing to export to {path}: no statement whose key is known")
+        return
+    value = {
+        "cose_sign1": export_cose_sign1(found.statement).hex(),
+        "external_aad": found.external_aad().hex(),
+        "key": found.key.public_key.pem(),
+    }
+    write_file(path, "export", (json.dumps(value, indent=1) + "\n").encode())
