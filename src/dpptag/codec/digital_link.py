@@ -34,6 +34,8 @@ unknown-ai             an all-digit parameter that is no AI
 not-attribute          an AI that may not be a query attribute
 missing-companion      ``req`` rule of the dictionary
 excluded-ai            ``ex`` rule of the dictionary
+stem, dot-segment      written only: a stem or value that a browser or server would read differently
+readback               written only: what was written does not parse to what was meant
 =====================  =================================================================================
 """
 
@@ -99,6 +101,11 @@ class DigitalLink:
         return f"https://{CANONICAL_HOST}{self.path}{_query(self.attributes)}"
 
     @property
+    def uri(self) -> str:
+        """The link in canonical encoding, under its own host and stem, always https."""
+        return f"https://{self.host}{self.stem}{self.path}{_query(self.attributes)}"
+
+    @property
     def gs1_digits(self) -> str:
         """The digits of the key from the company prefix on, for finding the issuer by prefix.
 
@@ -114,7 +121,7 @@ class DigitalLink:
 
     @property
     def serial(self) -> str | None:
-        """The value of AI 21; for a CPID that of 8011."""
+        """The value of AI 21; for a CPID that of 8011. AI 235 is somebody else's serial and not meant."""
         return self._qualifier("8011" if self.key_ai == "8010" else "21")
 
     @property
@@ -171,13 +178,18 @@ def percent_encode(value: str) -> str:
 def _query(attributes: Pairs) -> str:
     if not attributes:
         return ""
+    return "?" + "&".join(f"{ai}={percent_encode(value)}" for ai, value in _fixed_first(attributes))
+
+
+def _fixed_first(attributes: Pairs) -> Pairs:
+    """Attributes of pre-defined length first, otherwise in their order: the canonical order of a query."""
     from dpptag.codec.gs1_ai import rule_for
 
     def variable(pair: tuple[str, str]) -> bool:
         rule = rule_for(pair[0])
         return rule is None or not rule.fixed
 
-    return "?" + "&".join(f"{ai}={percent_encode(value)}" for ai, value in sorted(attributes, key=variable))
+    return tuple(sorted(attributes, key=variable))
 
 
 def build(host_or_stem: str, ais: Mapping[str, str]) -> str:
@@ -207,14 +219,13 @@ def build(host_or_stem: str, ais: Mapping[str, str]) -> str:
     order = max(key.paths or ((),), key=lambda path: sum(ai in ais for ai in path))
     qualifiers = tuple((ai, ais[ai]) for ai in order if ai in ais)
     in_path = {key.ai, *order}
-    attributes = tuple((ai, value) for ai, value in ais.items() if ai not in in_path)
+    attributes = _fixed_first(tuple((ai, value) for ai, value in ais.items() if ai not in in_path))
     for ai, value in ((key.ai, ais[key.ai]), *qualifiers):
         if value in (".", ".."):  # RFC 3986 section 5.2.4: a browser removes such a segment, encoded or not
             raise LinkError(f"AI {ai} would be a dot segment of the path", code="dot-segment", ai=ai, value=value)
     link = DigitalLink(key.ai, ais[key.ai], qualifiers, attributes, host, stem)
-    uri = f"https://{host}{stem}{link.path}{_query(attributes)}"
-    back = parse(uri)
-    if back.ais != dict(ais) or back.host != host or back.stem != stem:
+    uri = link.uri
+    if parse(uri) != link:
         raise LinkError("the link does not read back as it was meant", code="readback", uri=uri)
     return uri
 

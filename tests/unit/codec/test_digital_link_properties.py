@@ -1,0 +1,97 @@
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from dpptag.codec.digital_link import DigitalLink, build, check_digit, parse
+from dpptag.codec.digital_link_syntax import parse_any
+from dpptag.codec.gs1_content import CSET82
+from dpptag.errors import LinkError
+
+CSET82_TEXT = st.text(alphabet="".join(sorted(CSET82)), min_size=1, max_size=20).filter(lambda t: t not in (".", ".."))
+
+
+def outcome(read: object, uri: str) -> DigitalLink | str:
+    try:
+        return read(uri)  # type: ignore[operator, no-any-return]
+    except LinkError as refused:
+        return refused.code
+
+
+@st.composite
+def gtins(draw: st.DrawFn) -> str:
+    digits = draw(st.text(alphabet="0123456789", min_size=13, max_size=13))
+    return digits + check_digit(digits)
+
+
+# Close to the shape of the fast path on both sides of its border.
+SEGMENT = st.one_of(
+    st.sampled_from(["01", "10", "21", "22", "235", "00", "", "a", "x.y-z_", "%41", "a+b", "a~b", "1" * 20, "1" * 21]),
+    st.text(alphabet="abc01._-~%+é \n", max_size=4),
+)
+HOST = st.sampled_from(
+    ["a", "id.example.com", "A.b", "a:1", "a:", ":1", "-", ".", "a_b", "[::1]", "u@a", "a:1:2", "a\n", "٠"]
+)
+
+
+@st.composite
+def near_links(draw: st.DrawFn) -> str:
+    gtin = draw(st.one_of(gtins(), st.text(alphabet="0123456789٠", min_size=13, max_size=15)))
+    pairs = "".join(
+        f"/{draw(st.sampled_from(['22', '10', '21', '235', '17', '01']))}/{draw(SEGMENT)}"
+        for _ in range(draw(st.integers(0, 4)))
+    )
+    scheme = draw(st.sampled_from(["https", "https", "https", "http", "HTTPS"]))
+    tail = draw(st.sampled_from(["", "", "", "/", "\n", "?17=271231", "#f", "?", "%"]))
+    return f"{scheme}://{draw(HOST)}{draw(st.sampled_from(['', '', '/s', '/01']))}/01/{gtin}{pairs}{tail}"
+
+
+@given(near_links())
+@example("https://a/01/09520123456788/10/6789/21/12345")
+@example("https://a/01/09520123456788/22/01/10/00/21/01")
+@example("https://a/01/09520123456788\n")
+@example("https://a:/01/09520123456788")
+def test_the_fast_path_and_the_general_path_agree(uri: str) -> None:
+    assert outcome(parse, uri) == outcome(parse_any, uri)
+
+
+@given(gtins(), *[st.one_of(st.none(), st.text(alphabet="aZ09._-", min_size=1, max_size=20))] * 3)
+def test_both_paths_agree_on_plain_links(gtin: str, cpv: str | None, lot: str | None, serial: str | None) -> None:
+    parts = [(ai, value) for ai, value in (("22", cpv), ("10", lot), ("21", serial)) if value is not None]
+    uri = f"https://id.example.com/01/{gtin}" + "".join(f"/{ai}/{value}" for ai, value in parts)
+    link = parse(uri)
+    assert link == parse_any(uri)
+    assert link.qualifiers == tuple(parts)
+    assert link.uri == uri
+
+
+@given(st.text())
+def test_any_text_is_a_link_or_a_link_error(text: str) -> None:
+    assert isinstance(outcome(parse, text), DigitalLink | str)
+
+
+@given(st.text(alphabet="/0123456789?&=%#:.aAZ~+-", max_size=60))
+def test_any_tail_is_a_link_or_a_link_error(text: str) -> None:
+    assert isinstance(outcome(parse, "https://a/01/09520123456788" + text), DigitalLink | str)
+
+
+@given(gtins(), CSET82_TEXT, st.one_of(st.none(), CSET82_TEXT), st.one_of(st.none(), CSET82_TEXT))
+def test_what_build_writes_parses_to_the_same_ais(gtin: str, serial: str, lot: str | None, note: str | None) -> None:
+    ais = {"01": gtin, "21": serial}
+    ais |= {"10": lot} if lot else {}
+    ais |= {"99": note} if note else {}
+    uri = build("id.example.com/dpp", ais)
+    link = parse(uri)
+    assert link.ais == ais
+    assert link.uri == uri
+    assert parse(link.canonical).ais == ais
+    assert (link.host, link.stem) == ("id.example.com", "/dpp")
+
+
+@given(st.text(alphabet="0123456789", min_size=4, max_size=10), CSET82_TEXT)
+def test_asset_links_read_back(prefix: str, reference: str) -> None:
+    assert parse(build("a", {"8004": prefix + reference})).key_value == prefix + reference
+
+
+@given(gtins(), st.integers(0, 13), st.integers(1, 9))
+def test_no_single_wrong_digit_of_a_gtin_passes(gtin: str, at: int, add: int) -> None:
+    wrong = gtin[:at] + str((int(gtin[at]) + add) % 10) + gtin[at + 1 :]
+    assert outcome(parse, f"https://a/01/{wrong}") == "check-digit"
