@@ -4,9 +4,14 @@ import os
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from tests.needs import NEEDS_DEVICE, is_allowed_skip
 from tests.network import cut
+
+# A shared machine makes any single example slow; pytest-timeout bounds the test instead.
+settings.register_profile("dpptag", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("dpptag")
 
 HW = Path(__file__).parent / "hw"
 

@@ -20,3 +20,5 @@ class PassportPointer:
     media_type: str
     """What label 259 of a ``full`` statement says: ``application/vc`` or ``application/vc+jwt``."""
     untp_version: str
+    secured: str = "none"
+    """How the document claims to be signed, which nobody has checked: ``vc+jwt``, ``proof`` or ``none``."""
