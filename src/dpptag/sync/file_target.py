@@ -1,0 +1,92 @@
+"""A file as the receiver: one EPCISDocument that afterwards holds every event of this store, each once.
+
+The file itself says what it holds: events already in it are not written again, events of other devices in it stay, and
+after it was carried away the next run writes everything anew (receivers know events by their ids). Replaced as a whole:
+a reader sees the old document or the new one.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from pathlib import Path
+
+from dpptag.errors import InputError, StoreError
+from dpptag.events.database import sync_folder
+from dpptag.events.event import FrozenEvent, document
+from dpptag.events.outbox import Outbox, Queued
+from dpptag.events.store import EventStore
+from dpptag.sync.report import Edge, SyncReport
+
+
+class FileTarget:
+    """``path`` is made absolute once: it names the target in the outbox."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path.resolve()
+        self.name = f"file:{self.path}"
+
+    def synchronise(self, store: EventStore, edge: Edge) -> SyncReport:
+        """Raises InputError for a file that is not ours to extend, StoreError where it cannot be written."""
+        bodies = self._present()
+        present = {FrozenEvent.from_body(body).key for body in bodies}
+        outbox = Outbox(store, self.name)
+        before = outbox.counts().stored
+        entries = list(store.entries())
+        missing = [entry for entry in entries if entry.event.key not in present]
+        if missing or not self.path.exists():
+            self._replace(document(bodies + [entry.event.body for entry in missing], edge.now()))
+        stored_before = {entry.seq for entry in entries} - {queued.entry.seq for queued in outbox.new(len(entries))}
+        outbox.stored(Queued(entry) for entry in entries if entry.seq not in stored_before)
+        return SyncReport(self.name, len(missing), len(entries) - before, before, 0, 0)
+
+    def _present(self) -> list[bytes]:
+        """The events in the file, as the bytes that stand there, one a line."""
+        try:
+            content = self.path.read_bytes()
+        except FileNotFoundError:
+            return []
+        except OSError as exc:
+            raise StoreError(f"cannot read {self.path}: {exc.strerror}", code="sync-file-read") from exc
+        _, opened, rest = content.partition(b'"epcisBody":{"eventList":[\n')
+        inner, closed, tail = rest.rpartition(b"\n]}}\n")
+        bodies = inner.split(b",\n") if inner else []
+        try:
+            if not opened or not closed or tail or json.loads(content)["type"] != "EPCISDocument":
+                raise ValueError("not a document that dpptag wrote")
+            for body in bodies:
+                FrozenEvent.from_body(body)
+        except (ValueError, KeyError, TypeError, InputError) as exc:
+            raise InputError(
+                f"{self.path} exists and is not a document that dpptag wrote; it was left as it is",
+                code="sync-file-foreign",
+                action="give another file name with --to",
+                path=str(self.path),
+            ) from exc
+        return bodies
+
+    def _replace(self, content: bytes) -> None:
+        """Write beside, flush to disk, rename over, flush the folder."""
+        temporary: Path | None = None
+        try:
+            descriptor, name = tempfile.mkstemp(prefix=f".{self.path.name}.", dir=self.path.parent)
+            temporary = Path(name)
+            with os.fdopen(descriptor, "wb") as file:
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+            temporary.chmod(0o644)
+            temporary.replace(self.path)
+            temporary = None
+            sync_folder(self.path.parent)
+        except OSError as exc:
+            raise StoreError(
+                f"cannot write {self.path}: {exc.strerror}; nothing counts as stored",
+                code="sync-file-write",
+                action="make room or give another place, then run the command again",
+                path=str(self.path),
+            ) from exc
+        finally:
+            if temporary is not None:
+                temporary.unlink(missing_ok=True)
