@@ -175,12 +175,20 @@ class Ledger:
         return self.row(row_id)
 
     def start_writing(
-        self, row_id: int, chip: ChipNumber, message: bytes, level: str, protection: str | None = None
+        self,
+        row_id: int,
+        chip: ChipNumber,
+        message: bytes,
+        level: str,
+        *,
+        former_sha256: bytes | None = None,
+        protection: str | None = None,
     ) -> Row:
         """Bind the row to its chip and keep what is about to be written; commit comes before the first write.
 
-        Raises LedgerConflict where the chip has a live row, or where this chip was revoked for this very item (its
-        new statement would be revoked too).
+        ``former_sha256`` is of the NDEF message that the tag holds now, None where it holds none: after a crash it
+        tells "not begun" from "somebody else's". Raises LedgerConflict where the chip has a live row, or where it was
+        revoked for this very item (its new statement would be revoked too).
         """
         with self._store.transaction():
             row = self.row(row_id)
@@ -202,7 +210,14 @@ class Ledger:
                     row=row_id,
                 )
             self._step(
-                row, RowState.WRITING, level, chip=chip.octets, message=message, level=level, protection=protection
+                row,
+                RowState.WRITING,
+                level,
+                chip=chip.octets,
+                message=message,
+                level=level,
+                former_sha256=former_sha256,
+                protection=protection,
             )
         return self.row(row_id)
 
@@ -332,6 +347,7 @@ def _row(found: sqlite3.Row) -> Row:
         chip=ChipNumber(found["chip"]) if found["chip"] is not None else None,
         message=found["message"],
         level=found["level"],
+        former_sha256=found["former_sha256"],
         protection=found["protection"],
         reason=found["reason"],
         created_at=found["created_at"],

@@ -36,8 +36,9 @@ class JobEntry:
 class Row:
     """One attempt to put one item on one chip.
 
-    ``chip``, ``message`` and ``level`` are set from ``writing`` on and stay in a void row. ``protection`` tells how
-    every password and key is derived. ``reason`` is set in void rows only. Times are ISO 8601 in UTC.
+    ``chip``, ``message`` and ``level`` are set from ``writing`` on and stay in a void row; ``former_sha256`` is of the
+    message that the chip held before, None where it held none. ``protection`` tells how every password and key is
+    derived. ``reason`` is set in void rows only. Times are ISO 8601 in UTC.
     """
 
     id: int
@@ -49,6 +50,7 @@ class Row:
     chip: ChipNumber | None
     message: bytes | None
     level: str | None
+    former_sha256: bytes | None
     protection: str | None
     reason: str | None
     created_at: str

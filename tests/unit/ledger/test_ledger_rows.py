@@ -123,8 +123,11 @@ def test_the_audit_trail_has_one_line_a_step_with_its_time(ledger: Ledger) -> No
 
 def test_a_row_keeps_what_was_about_to_be_written(ledger: Ledger) -> None:
     row = reserved(ledger, job(item(1)))
-    row = ledger.start_writing(row.id, CHIP_A, MESSAGE, "compact", protection="hkdf-v1 key 3")
-    assert (row.chip, row.message, row.level, row.protection) == (CHIP_A, MESSAGE, "compact", "hkdf-v1 key 3")
+    row = ledger.start_writing(
+        row.id, CHIP_A, MESSAGE, "compact", former_sha256=b"\x07" * 32, protection="hkdf-v1 key 3"
+    )
+    assert (row.chip, row.message, row.level) == (CHIP_A, MESSAGE, "compact")
+    assert (row.former_sha256, row.protection) == (b"\x07" * 32, "hkdf-v1 key 3")
     assert ledger.row_by_chip(CHIP_A) == row
 
 

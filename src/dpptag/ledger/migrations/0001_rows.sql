@@ -22,6 +22,7 @@ CREATE TABLE rows (
     chip            BLOB,                     -- set with the step to 'writing', never changed
     message         BLOB,                     -- the NDEF message, signature included, as it must stand on the tag
     level           TEXT,
+    former_sha256   BLOB,                     -- of the message that stood there before; NULL where there was none
     protection      TEXT,                     -- how each password and key is derived, never the secret itself
     reason          TEXT,
     created_at      TEXT    NOT NULL,
@@ -51,7 +52,7 @@ BEGIN
 END;
 
 CREATE TRIGGER chip_and_message_are_written_once
-BEFORE UPDATE OF chip, message, level, protection ON rows WHEN OLD.chip IS NOT NULL
+BEFORE UPDATE OF chip, message, level, former_sha256, protection ON rows WHEN OLD.chip IS NOT NULL
 BEGIN
     SELECT RAISE(ABORT, 'the chip and the message of a row never change');
 END;

@@ -1,0 +1,150 @@
+"""One tag and its ledger row: what stands on the tag, and bringing the row to its end."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from enum import Enum, unique
+from typing import Final, Protocol
+
+from dpptag.codec.layout import NfcContent, read_ndef
+from dpptag.codec.planner import Placement
+from dpptag.errors import CodecError, LedgerConflict, TagLost, TagNak, TagSwapped
+from dpptag.ledger import Ledger, Row
+from dpptag.line.rows import JobRow
+from dpptag.links import NfcReader, Type2Link
+from dpptag.model.identifiers import ChipNumber
+from dpptag.model.outcome import RowState
+from dpptag.tags import ContentState, Type2Tag, identify, write_and_verify
+
+APPROACH_TRIES: Final = 3
+"""A hand that brings a tag passes the edge of the field; so often a tag may drop out while it is only read."""
+
+
+class StatementMaker(Protocol):
+    """Signs for one chip."""
+
+    def make(self, row: JobRow, placement: Placement, chip: ChipNumber) -> bytes:
+        """The NDEF message, of ``placement``'s level and digest width, for this row on this chip."""
+
+
+class Judge(Protocol):
+    """Judges a tag from the bytes read back, as a reader in the field would."""
+
+    def judge(self, message: bytes, chip: ChipNumber) -> None:
+        """Returns nothing for a good statement. Raises VerificationError."""
+
+
+@unique
+class Standing(Enum):
+    """What a tag holds, seen from its row.
+
+    ``CARRIES``: the row's own URI and statement. ``NOT_BEGUN``: nothing, a torn message, or what stood there before the
+    row began. ``OTHER``: content that this row cannot explain.
+    """
+
+    CARRIES = "carries"
+    NOT_BEGUN = "not-begun"
+    OTHER = "other"
+
+
+class Laps:
+    """Seconds spent in each phase of one tag, by the clock handed in."""
+
+    def __init__(self, monotonic: Callable[[], float]) -> None:
+        self._monotonic = monotonic
+        self._last = monotonic()
+        self.seconds: dict[str, float] = {}
+
+    def lap(self, phase: str) -> None:
+        now = self._monotonic()
+        self.seconds[phase] = round(self.seconds.get(phase, 0.0) + now - self._last, 6)
+        self._last = now
+
+
+def approach(reader: NfcReader, link: Type2Link) -> tuple[Type2Link, Type2Tag]:
+    """Identify the tag, selecting it again where it drops out on its way in; nothing is written.
+
+    Raises TagRefused for a tag that cannot be written, TagLost or TagNak for one that keeps dropping out.
+    """
+    for _ in range(APPROACH_TRIES - 1):
+        try:
+            return link, identify(link)
+        except (TagLost, TagNak, TagSwapped):
+            found = reader.sense()
+            if found is None:
+                raise
+            link = found
+    return link, identify(link)
+
+
+def is_blank(tag: Type2Tag) -> bool:
+    """Formatted and empty, or never written: nothing of anybody's is lost by writing it."""
+    if tag.content.state is ContentState.EMPTY:
+        return True
+    return tag.content.state is ContentState.UNFORMATTED and not any(tag.pages[16:])
+
+
+def message_sha256(tag: Type2Tag) -> bytes | None:
+    """Of the message on the tag; None where there is none."""
+    return hashlib.sha256(tag.ndef).digest() if tag.ndef else None
+
+
+def standing(tag: Type2Tag, row: Row) -> Standing:
+    """Compare the tag with its row. Records behind the statement do not count: they are not the row's."""
+    if tag.ndef and row.message is not None and _same(tag.ndef, row.message):
+        return Standing.CARRIES
+    if not tag.ndef and tag.content.state is not ContentState.FOREIGN:
+        return Standing.NOT_BEGUN
+    if row.former_sha256 is not None and message_sha256(tag) == row.former_sha256:
+        return Standing.NOT_BEGUN
+    return Standing.OTHER
+
+
+def _same(found: bytes, wanted: bytes) -> bool:
+    if found == wanted:
+        return True
+    try:
+        return _judged(read_ndef(found)) == _judged(read_ndef(wanted))
+    except CodecError:
+        return False
+
+
+def _judged(content: NfcContent) -> tuple[object, ...]:
+    return content.uri, content.statement
+
+
+def finish(link: Type2Link, tag: Type2Tag, row: Row, ledger: Ledger, judge: Judge, laps: Laps) -> Row:
+    """Take a row in ``writing`` or ``written`` to ``verified``, always with the message it was started with.
+
+    A tag that holds the message already is not written again. Raises LedgerConflict where the tag holds what the row
+    cannot explain; TagError or VerificationError leave the row where it was proved to be.
+    """
+    message = row.message
+    if message is None or row.chip is None or row.chip.octets != tag.uid:
+        raise LedgerConflict(f"row {row.item.number} was not begun on this tag", code="row-state", row=row.id)
+    found = standing(tag, row)
+    if found is Standing.OTHER:
+        raise carries_other(tag, row)
+    read = tag.ndef if found is Standing.CARRIES else None
+    if read is None:
+        read = write_and_verify(link, tag, message)
+        laps.lap("write")
+    if row.state is RowState.WRITING:
+        row = ledger.mark_written(row.id)
+    judge.judge(read, row.chip or ChipNumber(tag.uid))
+    row = ledger.mark_verified(row.id)
+    laps.lap("verify")
+    return row
+
+
+def carries_other(tag: Type2Tag, row: Row) -> LedgerConflict:
+    return LedgerConflict(
+        f"tag {tag.uid.hex()} should hold row {row.item.number} of job {row.job!r} but holds something else",
+        code="tag-carries-other",
+        action=f"find out who wrote it, then: dpptag line resolve --void {tag.uid.hex()} --reason TEXT",
+        chip=tag.uid.hex(),
+        row=row.item.number,
+        found=tag.content.state.value,
+        tag_state="unknown",
+    )

@@ -1,0 +1,74 @@
+"""Tags as they come to the reader, one after another: present, handled, gone, next."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import Enum, unique
+from typing import Final
+
+from dpptag.errors import TagRefused
+from dpptag.links import NfcReader, Type2Link
+
+_MISSES_TO_BE_GONE: Final = 2
+"""A tag that lies in the field can miss one poll; a second miss in a row means that it was taken away."""
+
+
+@unique
+class Phase(Enum):
+    """What the line waits for, or does: for screens."""
+
+    WAITING = "waiting-for-tag"
+    WORKING = "working"
+    TAKE_AWAY = "take-tag-away"
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A tag in the field: its link, or why the reader offers none. ``uid`` in hex."""
+
+    uid: str
+    link: Type2Link | None
+    refusal: TagRefused | None
+
+
+class TagFeed:
+    """Polls the reader without sleeping: a poll takes the time that the reader needs to look.
+
+    ``phase`` is told once on every change. Every wait ends by itself after its limit, or by KeyboardInterrupt.
+    """
+
+    def __init__(self, reader: NfcReader, monotonic: Callable[[], float], phase: Callable[[Phase], None]) -> None:
+        self.reader = reader
+        self._monotonic = monotonic
+        self._phase = phase
+        self._handled: str | None = None
+
+    def next(self, limit: float | None) -> Found | None:
+        """The next tag, once the one handled last was taken away; None after ``limit`` seconds without one."""
+        started = self._monotonic()
+        misses = 0
+        self._phase(Phase.WAITING if self._handled is None else Phase.TAKE_AWAY)
+        while True:
+            found = self._sense()
+            if found is not None and found.uid != self._handled:
+                self._handled = found.uid
+                self._phase(Phase.WORKING)
+                return found
+            misses = misses + 1 if found is None else 0
+            if misses == _MISSES_TO_BE_GONE and self._handled is not None:
+                self._handled = None
+                self._phase(Phase.WAITING)
+            if limit is not None and self._monotonic() - started >= limit:
+                return None
+
+    def left(self) -> None:
+        """The tag in hand dropped out while it was worked on: it may come back at once, and is then taken up again."""
+        self._handled = None
+
+    def _sense(self) -> Found | None:
+        try:
+            link = self.reader.sense()
+        except TagRefused as refusal:
+            return Found(str(refusal.facts.get("chip")), None, refusal)
+        return Found(link.uid.hex(), link, None) if link is not None else None

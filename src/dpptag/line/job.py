@@ -1,0 +1,242 @@
+"""The job file: one TOML that says what a run writes, with which key, on which chips. All of it is checked at once.
+
+::
+
+    [job]
+    name = "battery-2026-w07"                # the ledger knows the job by this name for ever
+    rows = "rows.csv"                        # .csv or .json; every path is relative to this file
+    link = "https://id.example.com"          # host and stem of the links of rows with gtin and serial
+    passport = "passports/{serial}.json"     # for rows without a passport column; also {gtin} and {batch}
+
+    [statement]
+    level = "minimal"                        # lowest level allowed; the richest that fits is written
+    digest = 16                              # 0, 16 or 32: least bytes of the passport's digest
+
+    [signing]
+    key = "issuer.key"                       # PKCS#8 PEM, P-256
+    slot = 1
+    passphrase_file = "issuer.pass"          # left out: DPPTAG_PASSPHRASE, or the prompt
+
+    [trust]                                  # left out: tags are judged by the signing key alone
+    bundle = "issuers.cose"
+    root = "root.pub"
+
+    [chips]
+    allowed = ["NTAG213", "NTAG215"]         # every row must fit every one of them
+
+    [line]
+    stop_after_failures = 3                  # so many failed tags in a row stop the run
+    overwrite = false                        # true: tags with foreign content are written over
+"""
+
+from __future__ import annotations
+
+import hashlib
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Final, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from dpptag.errors import JobError
+from dpptag.ledger import Item, JobEntry
+from dpptag.line.rows import JobRow, RowRules, read_rows
+from dpptag.model.statement import LAST_SLOT, Level
+from dpptag.tags import CHIPS
+
+JOB_FILE_LIMIT: Final = 64 * 1024
+"""Bytes; a job file has some thirty lines."""
+
+_Text = Annotated[str, Field(min_length=1, max_length=1024)]
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+
+class _JobSection(_Section):
+    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
+    rows: _Text
+    link: _Text | None = None
+    passport: _Text | None = None
+
+
+class _StatementSection(_Section):
+    level: Literal["minimal", "compact", "full"] = "minimal"
+    digest: Literal[0, 16, 32] = 0
+
+
+class _SigningSection(_Section):
+    key: _Text
+    slot: Annotated[int, Field(ge=0, le=LAST_SLOT)]
+    passphrase_file: _Text | None = None
+
+
+class _TrustSection(_Section):
+    bundle: _Text
+    root: _Text
+
+
+class _ChipsSection(_Section):
+    allowed: Annotated[list[str], Field(min_length=1)]
+
+
+class _LineSection(_Section):
+    stop_after_failures: Annotated[int, Field(ge=1, le=1000)] = 3
+    overwrite: bool = False
+
+
+class _JobFile(_Section):
+    job: _JobSection
+    statement: _StatementSection = _StatementSection()
+    signing: _SigningSection
+    trust: _TrustSection | None = None
+    chips: _ChipsSection
+    line: _LineSection = _LineSection()
+
+
+@dataclass(frozen=True, slots=True)
+class Signing:
+    """Where the issuer's key lies; ``passphrase_file`` None leaves the passphrase to the caller."""
+
+    key: Path
+    slot: int
+    passphrase_file: Path | None
+
+
+@dataclass(frozen=True, slots=True)
+class TrustFiles:
+    bundle: Path
+    root: Path
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A job whose file and rows have all been checked. ``file_sha256`` covers the job file and the rows file."""
+
+    name: str
+    path: Path
+    file_sha256: bytes
+    rows: tuple[JobRow, ...]
+    level: Level
+    digest_width: int
+    signing: Signing
+    trust: TrustFiles | None
+    chips: tuple[str, ...]
+    stop_after_failures: int
+    overwrite: bool
+
+    @property
+    def entry(self) -> JobEntry:
+        """The job as the ledger registers it."""
+        return JobEntry(self.name, self.file_sha256, tuple(item_of(row) for row in self.rows))
+
+
+def item_of(row: JobRow) -> Item:
+    return Item(row.number, row.identity, row.serial_key, row.pointer.digest)
+
+
+def read_job(path: Path) -> Job:
+    """Read and check the job file, its rows and every passport. Raises JobError, with all that is wrong in it."""
+    content = _read(path, JOB_FILE_LIMIT)
+    file = _parse(path, content)
+    folder = path.parent
+    rules = RowRules(folder, file.job.link, file.job.passport)
+    rows_path = folder / file.job.rows
+    rows, rows_sha256 = read_rows(rows_path, rules)
+    signing = Signing(
+        folder / file.signing.key,
+        file.signing.slot,
+        folder / file.signing.passphrase_file if file.signing.passphrase_file else None,
+    )
+    trust = TrustFiles(folder / file.trust.bundle, folder / file.trust.root) if file.trust else None
+    _require_files(path, signing, trust)
+    return Job(
+        name=file.job.name,
+        path=path,
+        file_sha256=hashlib.sha256(hashlib.sha256(content).digest() + rows_sha256).digest(),
+        rows=rows,
+        level=Level(file.statement.level),
+        digest_width=file.statement.digest,
+        signing=signing,
+        trust=trust,
+        chips=tuple(file.chips.allowed),
+        stop_after_failures=file.line.stop_after_failures,
+        overwrite=file.line.overwrite,
+    )
+
+
+def _parse(path: Path, content: bytes) -> _JobFile:
+    try:
+        values = tomllib.loads(content.decode("utf-8-sig"))
+    except UnicodeDecodeError as exc:
+        raise JobError(f"{path.name} is not UTF-8 text", code="job-toml", file=str(path)) from exc
+    except (tomllib.TOMLDecodeError, RecursionError) as exc:
+        raise JobError(f"{path.name} is no TOML: {exc}", code="job-toml", file=str(path)) from exc
+    try:
+        file = _JobFile.model_validate(values)
+    except ValidationError as exc:
+        found = [_complaint(error["loc"], error["type"], error["msg"]) for error in exc.errors(include_url=False)]
+        raise JobError(
+            f"{path.name}: " + "; ".join(found),
+            code="job-schema",
+            action="see the example at the head of examples/jobs/battery.toml",
+            file=str(path),
+            key=".".join(str(part) for part in exc.errors()[0]["loc"]),
+        ) from exc
+    _check_together(path, file)
+    return file
+
+
+def _complaint(place: tuple[int | str, ...], kind: str, text: str) -> str:
+    key = ".".join(str(part) for part in place)
+    if kind == "extra_forbidden":
+        return f"{key}: unknown key"
+    if kind == "missing":
+        return f"{key}: missing"
+    return f"{key}: {text[:1].lower()}{text[1:]}"
+
+
+def _check_together(path: Path, file: _JobFile) -> None:
+    """What single keys cannot tell."""
+    known = [chip.name for chip in CHIPS]
+    strange = [name for name in file.chips.allowed if name not in known]
+    if strange:
+        raise JobError(
+            f"{path.name}: chips.allowed: {', '.join(strange)}: not a chip that can be written",
+            code="job-chip",
+            action=f"use {', '.join(known)}",
+            file=str(path),
+            key="chips.allowed",
+        )
+    if file.statement.level == "full" and file.statement.digest not in (0, 32):
+        raise JobError(
+            f"{path.name}: statement.digest: level full always carries 32 bytes, not {file.statement.digest}",
+            code="job-digest",
+            action="set digest = 32",
+            file=str(path),
+            key="statement.digest",
+        )
+
+
+def _require_files(path: Path, signing: Signing, trust: TrustFiles | None) -> None:
+    wanted = {"signing.key": signing.key, "signing.passphrase_file": signing.passphrase_file}
+    if trust:
+        wanted |= {"trust.bundle": trust.bundle, "trust.root": trust.root}
+    for key, file in wanted.items():
+        if file is not None and not file.is_file():
+            raise JobError(
+                f"{path.name}: {key}: there is no file {file}", code="job-file-missing", file=str(path), key=key
+            )
+
+
+def _read(path: Path, limit: int) -> bytes:
+    try:
+        with path.open("rb") as file:
+            content = file.read(limit + 1)
+    except OSError as exc:
+        raise JobError(f"cannot read {path}: {exc.strerror}", code="job-unreadable", file=str(path)) from exc
+    if len(content) > limit:
+        raise JobError(f"{path.name} is larger than {limit} bytes", code="job-size", file=str(path))
+    return content
