@@ -15,7 +15,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Annotated, Any, Final, Literal, Self, TypeVar
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from dpptag.errors import ProfileError
 
@@ -90,14 +90,15 @@ class NfcProfile(_Table):
     serial: SerialSpeeds | None = None
     timeouts: NfcTimeouts
 
-    @model_validator(mode="after")
-    def _quirks_are_known(self) -> Self:
-        for quirk in self.quirks:
+    @field_validator("quirks")
+    @classmethod
+    def _quirks_are_known(cls, quirks: list[str]) -> list[str]:
+        for quirk in quirks:
             if quirk not in NFC_QUIRKS:
                 raise ValueError(f"quirk {quirk!r} is not known; known are {', '.join(NFC_QUIRKS)}")
-        if len(set(self.quirks)) != len(self.quirks):
+        if len(set(quirks)) != len(quirks):
             raise ValueError("a quirk is named twice")
-        return self
+        return quirks
 
     @property
     def bauds(self) -> tuple[int, ...]:
