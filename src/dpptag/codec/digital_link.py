@@ -58,7 +58,7 @@ Pairs = tuple[tuple[str, str], ...]
 
 _PLAIN: Final = r"[A-Za-z0-9._-]{1,20}"
 _FAST: Final = re.compile(
-    r"https://([a-z0-9.-]+(?::[0-9]+)?)/01/([0-9]{14})"
+    r"https://([a-z0-9.-]+(?::[0-9]+)?)((?:/[A-Za-z0-9._~-]+)*?)/01/([0-9]{14})"
     rf"(?:/22/({_PLAIN}))?(?:/10/({_PLAIN}))?(?:/21/({_PLAIN}))?"
 ).fullmatch
 
@@ -149,10 +149,11 @@ class DigitalLink:
 def parse(uri: str) -> DigitalLink:
     """Read a Digital Link URI. Raises LinkError with a code from the table of this module."""
     if len(uri) <= MAX_URI:
-        # The common shape in one match. It only ever accepts: whatever it does not take goes the long way.
+        # The common shape in one match. It only ever accepts: whatever it does not take goes the long way. No qualifier
+        # it knows is a key, so that its 01 is also the first key from the right.
         match = _FAST(uri)
         if match is not None:
-            host, gtin, variant, batch, serial = match.groups()
+            host, stem, gtin, variant, batch, serial = match.groups()
             digits = gtin.encode()
             if (3 * sum(digits[::2]) + sum(digits[1::2])) % 10 == 4:  # 28 weights of 48 make 1344
                 qualifiers: Pairs
@@ -164,7 +165,7 @@ def parse(uri: str) -> DigitalLink:
                 else:
                     pairs = (("22", variant), ("10", batch), ("21", serial))
                     qualifiers = tuple((ai, value) for ai, value in pairs if value is not None)
-                return DigitalLink("01", gtin, qualifiers, (), host, "")
+                return DigitalLink("01", gtin, qualifiers, (), host, stem)
     from dpptag.codec.digital_link_syntax import parse_any  # most links never need it, nor the AI table behind it
 
     return parse_any(uri)
