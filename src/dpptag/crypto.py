@@ -6,22 +6,41 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Final, Literal, Protocol
+from typing import TYPE_CHECKING, Final, Literal, Protocol
 
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.hashes import SHA256, Hash
 
 from dpptag.codec import cbor
 from dpptag.codec.cbor import CborValue
 from dpptag.codec.cose import Algorithm
 from dpptag.errors import BadSignature, KeyFileError
 
-_ECDSA_SHA256: Final = ec.ECDSA(SHA256())
+if TYPE_CHECKING:
+    from pathlib import Path  # not at run time: the verifier starts without it
+
+
+class _EcdsaSha256(ec.ECDSA):
+    """ES256. The base's constructor loads a backend module, a tenth of a cold start, to check what is not used here."""
+
+    _hash = SHA256()
+
+    def __init__(self) -> None:
+        pass
+
+    @property
+    def algorithm(self) -> SHA256:
+        return self._hash
+
+    @property
+    def deterministic_signing(self) -> bool:
+        return False
+
+
+_ECDSA_SHA256: Final = _EcdsaSha256()
 SIGNATURE_BYTES: Final = 64
 
 KeyKind = Literal["P-256", "Ed25519"]
@@ -34,7 +53,9 @@ _ALGORITHMS: Final[dict[int, KeyKind]] = {
 
 
 def sha256(data: bytes) -> bytes:
-    return hashlib.sha256(data).digest()
+    digest = Hash(SHA256())
+    digest.update(data)
+    return digest.finalize()
 
 
 class _Verifier(Protocol):

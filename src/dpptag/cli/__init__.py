@@ -11,7 +11,7 @@ from typing import Final
 
 import click
 
-from dpptag import __version__, logs
+from dpptag import __version__
 from dpptag.cli.output import fail
 
 _COMMANDS: Final = {
@@ -60,7 +60,10 @@ class _Commands(click.Group):
 @click.pass_context
 def cli(ctx: click.Context, verbose: int, home: str | None) -> None:
     """Signed digital-product-passport pointers on NFC and RFID tags."""
-    logs.configure(verbose)
+    if verbose:
+        from dpptag import logs
+
+        logs.configure(verbose)
     ctx.obj = home
 
 

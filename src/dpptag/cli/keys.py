@@ -32,7 +32,7 @@ def command() -> None:
 @click.option("--unsafe-plain", is_flag=True, help="Write the key unencrypted. For trials only.")
 @passphrase_option
 @json_option
-def new(out: Path, unsafe_plain: bool, passphrase_file: Path | None, as_json: bool) -> None:
+def new(out: Path, unsafe_plain: bool, passphrase_file: str | None, as_json: bool) -> None:
     """Make a P-256 key, encrypted at rest; the public key is written beside it."""
     passphrase = None if unsafe_plain else new_passphrase(passphrase_file)
     if passphrase is None and not unsafe_plain:
@@ -56,7 +56,7 @@ def new(out: Path, unsafe_plain: bool, passphrase_file: Path | None, as_json: bo
 @click.option("--key", type=_path, required=True, help="PKCS#8 private key.")
 @click.option("--out", type=_path, required=True, help="File of the public key, PEM.")
 @passphrase_option
-def public(key: Path, out: Path, passphrase_file: Path | None) -> None:
+def public(key: Path, out: Path, passphrase_file: str | None) -> None:
     """Write the public key of a private key."""
     write_file(out, "public key", load_private_key(key, passphrase_file).public_key.pem().encode())
     say(f"wrote {out}")

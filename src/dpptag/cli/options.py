@@ -6,7 +6,6 @@ import os
 import sys
 from collections.abc import Callable
 from datetime import UTC, date, datetime
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import click
@@ -14,6 +13,8 @@ import click
 from dpptag.errors import InputError, KeyFileError, UsageError
 
 if TYPE_CHECKING:
+    from pathlib import Path  # not at run time: the verifier starts without it
+
     from dpptag.crypto import PrivateKey, PublicKey
     from dpptag.trust.store import TrustStore
 
@@ -25,9 +26,17 @@ _FILE_LIMIT: Final = 8 * 1024 * 1024
 Command = Callable[..., Any]
 
 json_option = click.option("--json", "as_json", is_flag=True, help="JSON on stdout.")
+
+
+def path_type() -> click.Path:
+    """Options that become a pathlib.Path."""
+    from pathlib import Path
+
+    return click.Path(path_type=Path)
+
+
 passphrase_option = click.option(
     "--passphrase-file",
-    type=click.Path(path_type=Path),
     help=f"First line of this file is the passphrase; else {PASSPHRASE_VARIABLE}, else a prompt.",
 )
 
@@ -39,10 +48,12 @@ def home_option(command: Command) -> Command:
 
 def home_folder(home: str | None) -> Path:
     """``--home``, else DPPTAG_HOME, else the user's data folder; made if missing. Raises InputError."""
+    from pathlib import Path
+
     chosen = home or click.get_current_context().find_root().obj
     if not chosen:
         data = os.environ.get("XDG_DATA_HOME") or os.path.expanduser("~/.local/share")  # noqa: PTH111
-        chosen = str(Path(data) / "dpptag")
+        chosen = f"{data}/dpptag"
     folder = Path(chosen)
     try:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -51,10 +62,10 @@ def home_folder(home: str | None) -> Path:
     return folder
 
 
-def read_file(path: Path, what: str, limit: int = _FILE_LIMIT) -> bytes:
+def read_file(path: Path | str, what: str, limit: int = _FILE_LIMIT) -> bytes:
     """A whole file of at most ``limit`` bytes. Raises InputError."""
     try:
-        with path.open("rb") as file:
+        with open(path, "rb") as file:  # noqa: PTH123  no pathlib here
             data = file.read(limit + 1)
     except OSError as exc:
         raise InputError(f"cannot read {what} {path}: {exc.strerror}", code="file", path=str(path)) from exc
@@ -63,10 +74,11 @@ def read_file(path: Path, what: str, limit: int = _FILE_LIMIT) -> bytes:
     return data
 
 
-def write_file(path: Path, what: str, data: bytes) -> None:
+def write_file(path: Path | str, what: str, data: bytes) -> None:
     """Raises InputError."""
     try:
-        path.write_bytes(data)
+        with open(path, "wb") as file:  # noqa: PTH123  no pathlib here
+            file.write(data)
     except OSError as exc:
         raise InputError(f"cannot write {what} {path}: {exc.strerror}", code="file", path=str(path)) from exc
 
@@ -105,7 +117,7 @@ def day_of(at: datetime) -> int:
     return int(at.timestamp() // SECONDS_A_DAY)
 
 
-def load_trust(trust: Path, root: Path) -> TrustStore:
+def load_trust(trust: Path | str, root: Path | str) -> TrustStore:
     """The bundle, verified under the pinned root. Raises TrustDataError, KeyFileError."""
     from dpptag.crypto import parse_public_pem
     from dpptag.trust.store import TrustStore
@@ -119,7 +131,7 @@ def load_public_key(path: Path) -> PublicKey:
     return parse_public_pem(read_file(path, "public key", 4096))
 
 
-def load_private_key(path: Path, passphrase_file: Path | None) -> PrivateKey:
+def load_private_key(path: Path, passphrase_file: str | None) -> PrivateKey:
     """A PKCS#8 key; asks for its passphrase only where it is encrypted and none was handed in."""
     from dpptag.crypto import is_encrypted_pem, parse_private_pem
 
@@ -134,7 +146,7 @@ def load_private_key(path: Path, passphrase_file: Path | None) -> PrivateKey:
     return parse_private_pem(pem, passphrase)
 
 
-def given_passphrase(passphrase_file: Path | None) -> bytes | None:
+def given_passphrase(passphrase_file: str | None) -> bytes | None:
     """From file or environment; None where neither is given. Raises KeyFileError for an empty one."""
     if passphrase_file is not None:
         first = read_file(passphrase_file, "passphrase file", 4096).split(b"\n", 1)[0].rstrip(b"\r")
@@ -144,7 +156,7 @@ def given_passphrase(passphrase_file: Path | None) -> bytes | None:
     return os.environb.get(PASSPHRASE_VARIABLE.encode()) or None
 
 
-def new_passphrase(passphrase_file: Path | None) -> bytes | None:
+def new_passphrase(passphrase_file: str | None) -> bytes | None:
     """For a new key: from file, environment or prompt; None where there is no terminal to ask at."""
     passphrase = given_passphrase(passphrase_file)
     if passphrase is None and sys.stdin.isatty():

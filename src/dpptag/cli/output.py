@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import logging
 import os
 import sys
 from collections.abc import Mapping
@@ -12,11 +10,11 @@ import click
 
 from dpptag.errors import EXIT_BUG, EXIT_INTERRUPTED, EXIT_OK, EXIT_USAGE, DpptagError
 
-_LOG = logging.getLogger("dpptag")
-
 
 def emit_json(value: object, *, pretty: bool = True) -> None:
     """One JSON document on stdout; ``pretty=False`` for NDJSON."""
+    import json
+
     click.echo(json.dumps(value, ensure_ascii=False, indent=1 if pretty else None))
 
 
@@ -67,7 +65,7 @@ def fail(command: click.Command) -> int:
             emit_json({"error": error_value(error)}, pretty=False)
         say(error_text(error))
         if error.exit_code == EXIT_BUG:
-            _LOG.error("a bug", exc_info=error)
+            _log_bug(error)
         return _flush(error.exit_code)
     except click.exceptions.Exit as leave:
         return _flush(leave.exit_code)
@@ -84,8 +82,14 @@ def fail(command: click.Command) -> int:
         _drop_stdout()
         return EXIT_OK
     except Exception as error:  # noqa: BLE001  the top level: whatever is left is a bug, said as one
-        _LOG.critical("this is a bug in dpptag", exc_info=error)
+        _log_bug(error)
         return EXIT_BUG
+
+
+def _log_bug(error: Exception) -> None:
+    import logging
+
+    logging.getLogger("dpptag").critical("this is a bug in dpptag", exc_info=error)
 
 
 def _flush(code: int) -> int:

@@ -62,7 +62,7 @@ def command(
     slot: int,
     out: Path,
     on: str | None,
-    passphrase_file: Path | None,
+    passphrase_file: str | None,
     as_json: bool,
 ) -> None:
     """Sign a statement for one chip and write what the tag will hold."""

@@ -36,7 +36,7 @@ def command() -> None:
 @click.option("--out", type=_path, required=True, help="Folder for root.key and root.pub.")
 @passphrase_option
 @json_option
-def init(out: Path, passphrase_file: Path | None, as_json: bool) -> None:
+def init(out: Path, passphrase_file: str | None, as_json: bool) -> None:
     """Make a trust root: root.key stays here, root.pub is pinned in every reader."""
     passphrase = new_passphrase(passphrase_file)
     if passphrase is None:
@@ -102,7 +102,7 @@ def add_issuer(
 @click.option("--expires", required=True, help="Last day (ISO date, UTC) on which this trust data counts as fresh.")
 @passphrase_option
 @json_option
-def sign(folder: Path, expires: str, passphrase_file: Path | None, as_json: bool) -> None:
+def sign(folder: Path, expires: str, passphrase_file: str | None, as_json: bool) -> None:
     """Sign the list of issuers into issuers.cose, for the readers."""
     last = parse_day(expires, "--expires")
     today = day_of(datetime.now(UTC))

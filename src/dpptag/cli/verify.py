@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import click
 
 from dpptag.cli.options import (
@@ -22,30 +20,28 @@ from dpptag.crypto import sha256
 from dpptag.errors import UsageError
 from dpptag.trust.verification import Findings, judge_nfc, judge_uhf
 
-_path = click.Path(path_type=Path)
-
 
 @click.command("verify")
-@click.option("--ndef", type=_path, help="NFC: the bare NDEF message, no TLV.")
+@click.option("--ndef", help="NFC: the bare NDEF message, no TLV.")
 @click.option("--epc", help="UHF: the EPC bank from word 2, hex.")
-@click.option("--user", type=_path, help="UHF: the user bank.")
+@click.option("--user", help="UHF: the user bank.")
 @click.option("--chip", required=True, help="UID in anticollision order, or TID from word 0; hex.")
-@click.option("--trust", type=_path, required=True, help="Trust bundle, issuers.cose.")
-@click.option("--root", type=_path, required=True, help="Pinned root key, root.pub.")
+@click.option("--trust", required=True, help="Trust bundle, issuers.cose.")
+@click.option("--root", required=True, help="Pinned root key, root.pub.")
 @click.option("--at", help="Judge as of this ISO 8601 time [default: now].")
-@click.option("--passport", type=_path, help="Passport document to compare with the signed digest.")
-@click.option("--export", type=_path, help="Write the rebuilt COSE_Sign1, its external_aad and the key as JSON.")
+@click.option("--passport", help="Passport document to compare with the signed digest.")
+@click.option("--export", help="Write the rebuilt COSE_Sign1, its external_aad and the key as JSON.")
 @json_option
 def command(
-    ndef: Path | None,
+    ndef: str | None,
     epc: str | None,
-    user: Path | None,
+    user: str | None,
     chip: str,
-    trust: Path,
-    root: Path,
+    trust: str,
+    root: str,
     at: str | None,
-    passport: Path | None,
-    export: Path | None,
+    passport: str | None,
+    export: str | None,
     as_json: bool,
 ) -> int:
     """Judge the bytes of one tag, offline. Exit code 0 genuine, 5 forged or revoked, 8 could not check."""
@@ -72,7 +68,7 @@ def command(
     return report.exit_code
 
 
-def _export(path: Path, found: Findings) -> None:
+def _export(path: str, found: Findings) -> None:
     import json
 
     from dpptag.codec.statement import export_cose_sign1

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import IntEnum, unique
-from typing import Final
+from typing import Final, NamedTuple
 
 from dpptag.codec import cbor
 from dpptag.codec.cbor import CborValue
@@ -61,8 +60,7 @@ def assemble(
     return b"\xd2" + body if tagged else body
 
 
-@dataclass(frozen=True, slots=True)
-class Sign1:
+class Sign1(NamedTuple):
     """A parsed COSE_Sign1. ``protected`` are the bytes as they stand: never encode them again.
 
     ``payload`` is None where it is detached.

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import Enum, IntEnum, unique
+from typing import NamedTuple
 
 from dpptag.errors import EXIT_COULD_NOT_CHECK, EXIT_INPUT, EXIT_NEGATIVE, EXIT_OK
 
@@ -63,8 +63,7 @@ class CheckOutcome(Enum):
     NOT_RUN = "not-run"
 
 
-@dataclass(frozen=True, slots=True)
-class Check:
+class Check(NamedTuple):
     number: CheckNumber
     outcome: CheckOutcome
     detail: str
@@ -81,8 +80,7 @@ class PassportMatch(Enum):
     ABSENT = "absent"
 
 
-@dataclass(frozen=True, slots=True)
-class Report:
+class Report(NamedTuple):
     """One tag, judged. Absent values are None; days count from 1970-01-01 UTC.
 
     ``reason`` is one sentence for people. ``warnings`` never change the verdict.

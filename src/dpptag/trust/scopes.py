@@ -6,25 +6,23 @@ A GS1 key is found by its digits alone, never by its host; any other URI by sche
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
-from typing import Final
+from functools import cache
+from typing import Final, NamedTuple
 
 from dpptag.codec import digital_link
 from dpptag.errors import LinkError, TrustDataError
 
 _SCOPE_LIMIT: Final = 512
 _GCP: Final = re.compile(r"[0-9]{4,30}\Z", re.ASCII)
-_URI: Final = re.compile(
+_URI: Final = (
     r"(?P<scheme>[a-z][a-z0-9+.-]*)://"
     r"(?P<host>[a-z0-9](?:[a-z0-9-]*[a-z0-9])?(?:\.[a-z0-9](?:[a-z0-9-]*[a-z0-9])?)*)"
     r"(?P<path>/[A-Za-z0-9._~!$&'()*+,;=:@%/-]*)?"
-    r"(?:\?[A-Za-z0-9._~!$&'()*+,;=:@%/?-]*)?(?:\#[A-Za-z0-9._~!$&'()*+,;=:@%/?-]*)?\Z",
-    re.ASCII,
+    r"(?:\?[A-Za-z0-9._~!$&'()*+,;=:@%/?-]*)?(?:\#[A-Za-z0-9._~!$&'()*+,;=:@%/?-]*)?\Z"
 )
 
 
-@dataclass(frozen=True, slots=True)
-class GcpScope:
+class GcpScope(NamedTuple):
     """A run of digits from the company prefix on; up to a whole key, for single-GTIN licences and GTIN-8."""
 
     digits: str
@@ -33,8 +31,7 @@ class GcpScope:
         return f"gcp:{self.digits}"
 
 
-@dataclass(frozen=True, slots=True)
-class UriScope:
+class UriScope(NamedTuple):
     """Scheme, exact host, whole leading path segments."""
 
     scheme: str
@@ -66,9 +63,15 @@ def parse_scope(text: str) -> Scope:
     )
 
 
+@cache
+def _uri_pattern() -> re.Pattern[str]:
+    """Compiled at first use: GS1 keys, the usual case, never need it."""
+    return re.compile(_URI, re.ASCII)
+
+
 def split_uri(uri: str) -> tuple[str, str, tuple[str, ...]] | None:
     """Scheme, host and path segments of a plain URI; None for user info, a port, dot segments or odd characters."""
-    found = _URI.match(uri)
+    found = _uri_pattern().match(uri)
     if found is None:
         return None
     path = found["path"] or "/"
@@ -78,7 +81,7 @@ def split_uri(uri: str) -> tuple[str, str, tuple[str, ...]] | None:
     return found["scheme"], found["host"], segments
 
 
-_NO_GS1_KEY: Final = frozenset(("no-key", "no-path", "scheme", "compressed-form"))
+_NO_GS1_KEY: Final = frozenset(("no-key", "no-path", "scheme"))
 
 
 def gs1_digits(uri: str) -> str | None:

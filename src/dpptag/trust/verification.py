@@ -18,12 +18,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from dpptag.codec import layout
 from dpptag.codec import statement as codec
 from dpptag.codec.cose import sig_structure
-from dpptag.codec.epc import decode_epc
-from dpptag.codec.epc.sgtin import Sgtin
 from dpptag.errors import (
     BadSignature,
     CodecError,
@@ -36,12 +35,14 @@ from dpptag.errors import (
     Unsigned,
     VerificationError,
 )
-from dpptag.model.identifiers import ChipNumber
 from dpptag.model.statement import Level, Statement
 from dpptag.model.verdict import Check, CheckNumber, CheckOutcome, PassportMatch, Report, Verdict
 from dpptag.trust.issuers import Issuer, IssuerKey, KeyStatus
 from dpptag.trust.scopes import gs1_digits
 from dpptag.trust.store import TrustStore
+
+if TYPE_CHECKING:
+    from dpptag.codec.epc.sgtin import Sgtin
 
 _UID_LENGTHS = frozenset((7, 8, 10))
 
@@ -100,6 +101,8 @@ def check_nfc(message: bytes, chip: bytes, trust: TrustStore, today: int, found:
 
 def check_uhf(epc: bytes, user_bank: bytes, tid: bytes, trust: TrustStore, today: int, found: Findings) -> None:
     """Checks 1 to 7 of a Gen2 tag. ``epc`` from word 2 of its bank; raises a VerificationError."""
+    from dpptag.model.identifiers import ChipNumber
+
     # 1
     try:
         found.chip = chip = ChipNumber.from_tid(tid).octets
@@ -141,6 +144,8 @@ def check_uhf(epc: bytes, user_bank: bytes, tid: bytes, trust: TrustStore, today
 
 
 def _decode_pointer(epc: bytes) -> tuple[Sgtin | None, LinkError | None]:
+    from dpptag.codec.epc import decode_epc  # the NFC path starts without it
+
     try:
         return decode_epc(epc), None
     except LinkError as exc:
