@@ -172,7 +172,7 @@ def identify(link: Type2Link) -> Type2Tag:
             "tag-cc-size",
             f"the CC gives a data area of {8 * cc[2]} bytes, an {chip.name} is delivered with {chip.area_bytes}",
             "set this tag aside: its size bits can never be cleared",
-            chip=chip.name,
+            chip_type=chip.name,
             wanted=chip.cc_size,
             got=cc[2],
         )
@@ -209,7 +209,7 @@ def plan_write(tag: Type2Tag, message: bytes, *, allow_format: bool = False, rew
             "tag-too-small",
             f"{len(message)} bytes of NDEF do not fit into this {tag.chip.name}: {missing} too many",
             "shorten the message or take a larger chip",
-            chip=tag.chip.name,
+            chip_type=tag.chip.name,
             room=tag.message_room,
             missing=missing,
         )
@@ -254,7 +254,11 @@ def _refuse_unwritable(tag: Type2Tag, steps: tuple[WriteStep, ...], *, allow_for
     chip = tag.chip
     if tag.content.state is ContentState.FOREIGN:
         raise _refused(
-            tag.uid, "tag-foreign", tag.content.reason, "take a tag that is NDEF formatted or blank", chip=chip.name
+            tag.uid,
+            "tag-foreign",
+            tag.content.reason,
+            "take a tag that is NDEF formatted or blank",
+            chip_type=chip.name,
         )
     if tag.cc == BLANK_CC and not allow_format:
         raise _refused(
@@ -262,7 +266,7 @@ def _refuse_unwritable(tag: Type2Tag, steps: tuple[WriteStep, ...], *, allow_for
             "tag-unformatted",
             f"the CC is blank; writing {chip.cc.hex()} to page 3 sets bits that can never be cleared",
             "allow formatting, or take a tag that is NDEF formatted",
-            chip=chip.name,
+            chip_type=chip.name,
             page=CC_PAGE,
             wanted=chip.cc.hex(),
         )
@@ -272,7 +276,7 @@ def _refuse_unwritable(tag: Type2Tag, steps: tuple[WriteStep, ...], *, allow_for
             "tag-read-only",
             f"the CC says that this tag is not free to write (access {tag.cc[3]:02x})",
             "take another tag",
-            chip=chip.name,
+            chip_type=chip.name,
             cc=tag.cc.hex(),
         )
     locked = sorted({step.page for step in steps} & tag.locked)
@@ -282,7 +286,7 @@ def _refuse_unwritable(tag: Type2Tag, steps: tuple[WriteStep, ...], *, allow_for
             "tag-locked",
             f"{len(locked)} pages that must change are locked for ever, the first is {locked[0]}",
             "take another tag",
-            chip=chip.name,
+            chip_type=chip.name,
             page=locked[0],
             static_lock=tag.static_lock.hex(),
             dynamic_lock=tag.dynamic_lock.hex(),
@@ -294,7 +298,7 @@ def _refuse_unwritable(tag: Type2Tag, steps: tuple[WriteStep, ...], *, allow_for
             "tag-password",
             f"pages from {tag.auth0} on ask for a password to write",
             "take another tag, or remove the password first",
-            chip=chip.name,
+            chip_type=chip.name,
             auth0=tag.auth0,
             page=last,
         )
@@ -304,7 +308,7 @@ def _refuse_unwritable(tag: Type2Tag, steps: tuple[WriteStep, ...], *, allow_for
             "tag-mirror",
             "the chip mirrors its UID or counter into user memory, so a read-back would prove nothing",
             "switch the mirror off in CFG0, or take another tag",
-            chip=chip.name,
+            chip_type=chip.name,
         )
 
 
@@ -365,8 +369,8 @@ def read_back(link: Type2Link, tag: Type2Tag, message: bytes) -> bytes:
             raise TagWriteFailed(
                 f"page {page} does not hold what was written to it",
                 action="do not ship this tag; write it again",
-                chip=tag.chip.name,
-                uid=tag.uid.hex(),
+                chip_type=tag.chip.name,
+                chip=tag.uid.hex(),
                 page=page,
                 wanted=wanted[at : at + PAGE_BYTES].hex(),
                 got=got[at : at + PAGE_BYTES].hex(),
@@ -377,7 +381,7 @@ def read_back(link: Type2Link, tag: Type2Tag, message: bytes) -> bytes:
         raise TagWriteFailed(
             f"what was read back is no message: {content.reason}",
             action="do not ship this tag",
-            uid=tag.uid.hex(),
+            chip=tag.uid.hex(),
             tag_state="written-unverified",
         )
     return content.ndef
@@ -413,7 +417,7 @@ def _read_configuration(link: Type2Link, chip: ChipType) -> tuple[int, bool | No
             "tag-read-protected",
             "the configuration of this tag is behind a password, so its data cannot be trusted to read true",
             "take another tag, or remove the password first",
-            chip=chip.name,
+            chip_type=chip.name,
             page=chip.cfg0_page,
         ) from error
     auth0 = cfg[3]
@@ -438,4 +442,4 @@ def _read_pages(link: Type2Link, chip: ChipType, first: int, last: int) -> bytes
 
 
 def _refused(uid: bytes, code: str, message: str, action: str, **facts: str | int | bool | None) -> TagRefused:
-    return TagRefused(message, code=code, action=action, uid=uid.hex(), tag_state="untouched", **facts)
+    return TagRefused(message, code=code, action=action, chip=uid.hex(), tag_state="untouched", **facts)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from dpptag.errors import NdefError, TagLost, TagNak, TagRefused, TagSwapped, TagWriteFailed
 from dpptag.sim.ntag21x import MODELS, Ntag21x
@@ -49,6 +51,24 @@ def test_families_name_every_chip() -> None:
     assert FAMILIES[0].identify(ChipLink(chip_with("NTAG215"))).chip_name == "NTAG215"
 
 
+@settings(max_examples=200, deadline=None)
+@given(pages=st.dictionaries(st.integers(2, 44), st.binary(min_size=4, max_size=4)), fast=st.sampled_from([0, 60]))
+def test_whatever_the_memory_holds_identify_answers_or_refuses(pages: dict[int, bytes], fast: int) -> None:
+    chip = chip_with("NTAG213", message_of(50))
+    for number, data in pages.items():
+        chip.pages[number] = data if number > 2 else chip.pages[2][:2] + data[2:]
+    before = list(chip.pages)
+    link = ChipLink(chip, fast_read_pages=fast)
+    try:
+        tag = identify(link)
+        plan = plan_write(tag, message_of(60, seed=5), allow_format=True)
+    except TagRefused:
+        assert chip.pages == before
+        return
+    assert apply(link, plan) == len(plan.steps)
+    assert read_back(link, tag, message_of(60, seed=5)) == message_of(60, seed=5)
+
+
 def refusal_of(chip: Ntag21x, message: bytes | None = None, *, link_uid: bytes | None = None) -> TagRefused:
     """The refusal of identify, or of the plan; the memory must be as before."""
     before = list(chip.pages)
@@ -64,6 +84,7 @@ def refusal_of(chip: Ntag21x, message: bytes | None = None, *, link_uid: bytes |
     assert chip.pages == before
     assert link.written == []
     assert caught.value.facts["tag_state"] == "untouched"
+    assert caught.value.facts["chip"] == link.link_uid.hex()
     assert caught.value.action
     return caught.value
 

@@ -1,0 +1,66 @@
+"""The Type 2 family over the real PN532 driver and the simulated reader."""
+
+from __future__ import annotations
+
+import pytest
+
+from dpptag.devices.profiles import load_profile
+from dpptag.errors import TagNak, TagRefused
+from dpptag.sim.ntag21x import Ntag21x
+from dpptag.tags import ContentState, apply, identify, plan_write, write_and_verify
+from tests.sim_fixtures import connected
+from tests.unit.tags.chip_link import message_of
+
+PN532 = load_profile("nfc-pn532-uart")
+
+
+@pytest.mark.parametrize("fast", [0, PN532.fast_read_pages], ids=["READ", "FAST_READ"])
+@pytest.mark.parametrize(("name", "length"), [("NTAG213", 142), ("NTAG215", 492), ("NTAG216", 868)])
+def test_the_longest_message_is_written_and_read_back(name: str, length: int, fast: int) -> None:
+    with connected(f"type={name}", fast_read_pages=fast, bauds=PN532.bauds) as (_, reader):
+        link = reader.sense()
+        assert link is not None
+        tag = identify(link)
+        assert (tag.chip_name, tag.message_room, tag.content.state) == (name, length, ContentState.EMPTY)
+        assert write_and_verify(link, tag, message_of(length)) == message_of(length)
+        again = identify(link)
+        assert again.ndef == message_of(length)
+        assert plan_write(again, message_of(length)).steps == ()
+
+
+def test_an_ntag213_takes_4_host_commands_to_identify() -> None:
+    with connected() as (sim, reader):
+        link = reader.sense()
+        assert link is not None
+        before = sim.host_commands
+        identify(link)
+        assert sim.host_commands - before == 4
+
+
+def test_a_read_password_is_refused_and_the_tag_answers_on() -> None:
+    with connected() as (sim, reader):
+        chip = sim.field.tag
+        assert isinstance(chip, Ntag21x)
+        chip.pages[41], chip.pages[42] = bytes.fromhex("04000004"), bytes.fromhex("80050000")
+        link = reader.sense()
+        assert link is not None
+        with pytest.raises(TagRefused) as caught:
+            identify(link)
+        assert caught.value.code == "tag-read-protected"
+        assert link.read(0)[:3] == link.uid[:3]
+
+
+def test_a_nak_in_mid_write_leaves_an_empty_tag() -> None:
+    with connected() as (sim, reader):
+        link = reader.sense()
+        assert link is not None
+        plan = plan_write(identify(link), message_of(20))
+        chip = sim.field.tag
+        assert isinstance(chip, Ntag21x)
+        chip.pages[2] = chip.pages[2][:2] + b"\x20\x00"  # page 5 locked behind our back
+        with pytest.raises(TagNak) as caught:
+            apply(link, plan)
+        assert (caught.value.facts["page"], caught.value.facts["tag_state"]) == (5, "blank-reusable")
+        fresh = reader.sense()
+        assert fresh is not None
+        assert identify(fresh).content.state is ContentState.EMPTY
