@@ -60,7 +60,7 @@ _FIELD_OFF_SECONDS: Final = 0.006  # NFC Forum Digital, reset time: at least 5 m
 _EXCHANGE_SECONDS: Final = 0.25  # for the host's side of an exchange; the chip gives up after 25.6 ms
 
 _RF_STATUSES: Final = frozenset({0x01, 0x02, 0x03, 0x04, 0x05, 0x0B, 0x13})
-"""UM0701-02 section 7.1: time-out, CRC, parity, bit count, framing, protocol, format. The tag's doing, not the chip's."""
+"""UM0701-02 section 7.1: time-out, CRC, parity, bit count, framing, protocol, format: the tag's doing."""
 _ACK: Final = 0x0A
 _CRC_BYTES: Final = 2
 
@@ -97,9 +97,8 @@ def _foreign_errors(node: str) -> Iterator[None]:
     except (OSError, termios.error) as exc:
         gone = not Path(node).exists()
         # nfcpy turns a missing ACK frame into EIO raised from another OSError; a bare EIO is a malformed frame.
-        malformed = (
-            isinstance(exc, OSError) and exc.errno == errno.EIO and not isinstance(exc.__context__, OSError | termios.error)
-        )
+        from_below = isinstance(exc.__context__, OSError | termios.error)
+        malformed = isinstance(exc, OSError) and exc.errno == errno.EIO and not from_below
         if malformed and not gone:
             raise _malformed(node) from exc
         how = "is gone" if gone else "does not answer"

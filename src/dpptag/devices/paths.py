@@ -9,7 +9,7 @@ from urllib.parse import unquote
 
 from dpptag.errors import UsageError
 
-DEFAULT_PROFILE: Final = "pn532-hsu"
+DEFAULT_PROFILE: Final = "nfc-pn532-uart"
 FORMS: Final = ("nfc:tty:/dev/ttyUSB0", "nfc:tty:/dev/ttyUSB0?profile=NAME", "sim:nfc", "sim:nfc?state=FILE&...")
 
 

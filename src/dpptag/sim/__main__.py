@@ -1,8 +1,8 @@
 """``python -m dpptag.sim nfc [QUERY]``: a simulated reader in a process of its own.
 
 stdout is one JSON object a line: first ``{"path": "/dev/pts/N", "tags": [UID, ...], "position": N}``, then
-``{"fired": "nak@12", "host_command": 12}`` and ``{"held": N}`` as they happen. It serves until SIGTERM or the end of
-stdin, whichever comes first.
+``{"fired": "nak@12", "host_command": 12}``, ``{"held": N}`` and ``{"released": N}`` as they happen. After a hold, open
+the port again only when "released" has come. It serves until SIGTERM or the end of stdin, whichever comes first.
 """
 
 from __future__ import annotations

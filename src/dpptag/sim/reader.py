@@ -35,8 +35,10 @@ Announce = Callable[[dict[str, object]], None]
 class SimulatedReader:
     """A PN532 and its tags, served by a thread from construction to :meth:`close`.
 
-    ``announce`` is called, in that thread, with ``{"held": N}`` and ``{"fired": "nak@12", "host_command": 12}``.
-    ``held`` is set while a hold lasts, ``unused`` while no client has the port open (seen once it has sent a byte).
+    ``announce`` is called, in that thread, with ``{"fired": "nak@12", "host_command": 12}``, ``{"held": N}``, and
+    ``{"released": N}`` once the held client has closed the port. ``held`` is set while a hold lasts, ``unused`` while
+    no client has the port open. A pseudo-terminal tells of a close only until it is opened again: whoever closes to end
+    a hold or a pull waits for ``released`` or ``unused`` before the port is opened anew.
     """
 
     def __init__(self, options: Options, announce: Announce = lambda _event: None) -> None:
@@ -145,9 +147,11 @@ class SimulatedReader:
     def _client_gone(self) -> None:
         """The client closed the port or died: what it left half said is void. The chip itself notices nothing."""
         self._frames.reset()
-        self._holding = False
-        self.held.clear()
         self.field.put_back()
+        if self._holding:
+            self._holding = False
+            self.held.clear()
+            self._announce({"released": self.faults.host_command})
         self.unused.set()
 
     def _host_baud(self) -> int:

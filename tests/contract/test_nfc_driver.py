@@ -1,0 +1,480 @@
+"""The nfcpy driver over a pseudo-terminal, against what ``links`` promises."""
+
+import json
+import logging
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from dpptag import logs
+from dpptag.devices import open_nfc, parse_device_path
+from dpptag.devices.nfcpy_driver import NfcpyReader
+from dpptag.errors import (
+    DeviceBusy,
+    DeviceLost,
+    DeviceNotFound,
+    DeviceProtocolError,
+    ProfileError,
+    TagLost,
+    TagNak,
+    TagRefused,
+    TagSwapped,
+)
+from dpptag.sim import SimulatedReader, start
+from tests.sim_fixtures import ONE_TAG, SOURCE, UID, connected, sim_process, stored_pages
+
+OPENING = 14  # host commands, measured: 02 14 | nfcpy's 00 02 12 32 32 32 32 32 32 32 and mute | our timings
+
+
+def test_an_opened_reader_says_what_it_is() -> None:
+    with connected() as (sim, reader):
+        assert reader.info.path == sim.path
+        assert reader.info.driver == "nfcpy 1.0.4"
+        assert reader.info.firmware == "PN532v1.6"
+        assert reader.info.simulated
+
+
+def test_the_tag_in_the_field_is_sensed_in_two_host_commands() -> None:
+    with connected() as (sim, reader):
+        before = sim.host_commands
+        link = reader.sense()
+        assert link is not None
+        assert link.uid == UID
+        assert sim.host_commands - before == 2
+
+
+def test_an_empty_field_is_none() -> None:
+    with connected(ONE_TAG + "&position=1") as (_, reader):
+        assert reader.sense() is None
+
+
+def test_sensing_again_finds_the_same_tag() -> None:
+    with connected() as (_, reader):
+        assert all(link is not None and link.uid == UID for link in (reader.sense() for _ in range(5)))
+
+
+@pytest.mark.parametrize(
+    ("kind", "version"),
+    [("NTAG213", "0004040201000F03"), ("NTAG215", "0004040201001103"), ("NTAG216", "0004040201001303")],
+)
+def test_get_version(kind: str, version: str) -> None:
+    with connected(f"type={kind}") as (_, reader):
+        link = reader.sense()
+        assert link is not None
+        assert link.get_version() == bytes.fromhex(version)
+
+
+def test_a_chip_that_refuses_get_version_is_selected_again() -> None:
+    with connected(ONE_TAG + "&fault=nak@1") as (sim, reader):
+        link = reader.sense()
+        assert link is not None
+        assert link.get_version() is None
+        assert link.read(3)[:4] == bytes.fromhex("E1101200")
+        assert sim.faults_fired == ("nak@1",)
+
+
+def test_what_is_written_is_read_back_both_ways() -> None:
+    with connected() as (_, reader):
+        link = reader.sense()
+        assert link is not None
+        for page in range(4, 40):
+            link.write(page, bytes((page, 1, 2, 3)))
+        link.reselect()
+        assert link.read(36) == b"".join(bytes((page, 1, 2, 3)) for page in range(36, 40))
+        assert link.fast_read(4, 39) == b"".join(bytes((page, 1, 2, 3)) for page in range(4, 40))
+
+
+@pytest.mark.parametrize("pages", [1, 2, 13, 60])
+def test_fast_read_spans_normal_and_extended_frames(pages: int) -> None:
+    with connected("type=NTAG216") as (_, reader):
+        link = reader.sense()
+        assert link is not None
+        assert link.fast_read(4, 3 + pages) == (bytes.fromhex("0300FE00") + bytes(4 * pages))[: 4 * pages]
+
+
+def test_one_exchange_is_one_host_command() -> None:
+    with connected() as (sim, reader):
+        link = reader.sense()
+        assert link is not None
+        before = sim.host_commands
+        link.get_version()
+        link.read(0)
+        link.fast_read(0, 44)
+        link.write(4, b"abcd")
+        assert sim.host_commands - before == 4
+
+
+def test_writing_and_verifying_126_bytes_costs_under_a_quarter_of_nfcpys_host_commands() -> None:
+    """nfcpy needs 168 to write and 40 to read back where every page differs (reference, section B)."""
+    with connected() as (sim, reader):
+        link = reader.sense()
+        assert link is not None
+        before = sim.host_commands
+        link.write(4, bytes.fromhex("0300FE00"))
+        for page in range(5, 37):
+            link.write(page, b"abcd")
+        link.write(4, b"\x03\x7e\xd1\x01")
+        link.reselect()
+        link.fast_read(4, 36)
+        assert sim.host_commands - before == 34 + 3 + 1
+        assert 4 * (sim.host_commands - before) <= 168 + 40
+
+
+def test_opening_costs_fourteen_host_commands() -> None:
+    with connected() as (sim, _):
+        assert sim.host_commands == OPENING
+
+
+def test_a_refused_page_is_a_nak_with_its_page_and_value() -> None:
+    with connected() as (_, reader):
+        link = reader.sense()
+        assert link is not None
+        with pytest.raises(TagNak) as caught:
+            link.write(0, b"abcd")
+        assert caught.value.facts == {"chip": UID.hex(), "page": 0, "nak": 0}
+
+
+def test_after_a_nak_the_tag_is_lost_until_it_is_selected_again() -> None:
+    with connected() as (_, reader):
+        link = reader.sense()
+        assert link is not None
+        with pytest.raises(TagNak):
+            link.read(45)
+        with pytest.raises(TagLost):
+            link.read(0)
+        link.reselect()
+        assert link.read(0)[:3] == UID[:3]
+
+
+def test_a_pulled_tag_is_lost_and_reselect_says_so() -> None:
+    with connected(ONE_TAG + f"&fault=pull@{OPENING + 3}") as (sim, reader):
+        link = reader.sense()
+        assert link is not None
+        with pytest.raises(TagLost):
+            link.write(4, b"abcd")
+        with pytest.raises(TagLost):
+            link.reselect()
+        assert reader.sense() is None
+        assert sim.faults_fired == (f"pull@{OPENING + 3}",)
+
+
+def test_a_tag_that_came_back_is_selected_again() -> None:
+    with connected(ONE_TAG + f"&fault=pull@{OPENING + 3}+1") as (_, reader):
+        link = reader.sense()
+        assert link is not None
+        with pytest.raises(TagLost):
+            link.read(0)
+        with pytest.raises(TagLost):
+            link.reselect()
+        link.reselect()
+        assert link.read(0)[:3] == UID[:3]
+
+
+def test_another_chip_in_the_field_is_told_on_reselect() -> None:
+    query = f"uid=04A1B2C3D4E5F6,04A1B2C3D4E5F7&fault=swap@{OPENING + 3}"
+    with connected(query) as (_, reader):
+        link = reader.sense()
+        assert link is not None
+        with pytest.raises(TagSwapped) as caught:
+            link.reselect()
+        assert caught.value.facts == {"wanted": "04a1b2c3d4e5f6", "got": "04a1b2c3d4e5f7"}
+
+
+def test_a_random_four_byte_uid_is_returned_as_it_is() -> None:
+    with connected("uid=08A1B2C3") as (_, reader):
+        link = reader.sense()
+        assert link is not None
+        assert link.uid == bytes.fromhex("08A1B2C3")
+
+
+@pytest.mark.parametrize("sak", ["08", "20", "40"])
+def test_a_chip_that_is_no_type_2_tag_is_refused(sak: str) -> None:
+    with connected(f"tags=SAK{sak}") as (_, reader):
+        with pytest.raises(TagRefused) as caught:
+            reader.sense()
+        assert caught.value.facts["sak"] == sak
+
+
+def test_a_write_of_another_length_than_a_page_never_reaches_the_tag() -> None:
+    with connected() as (sim, reader):
+        link = reader.sense()
+        assert link is not None
+        with pytest.raises(ValueError, match="4 bytes"):
+            link.write(4, b"abcde")
+        assert sim.exchanges == 0
+
+
+def test_the_belt_brings_one_tag_after_another() -> None:
+    with connected("tags=NTAG213*2+NTAG215&seed=1&dwell=1") as (_, reader):
+        seen = [None if (link := reader.sense()) is None else link.uid for _ in range(7)]
+    uids = [uid for uid in seen if uid is not None]
+    assert len(set(uids)) == 3
+    assert [uid is None for uid in seen] == [False, True, False, True, False, True, True]
+
+
+# Faults of the reader
+
+
+def test_a_silent_reader_is_lost() -> None:
+    with connected(ONE_TAG + f"&fault=no-answer@{OPENING + 1}") as (_, reader), pytest.raises(DeviceLost):
+        reader.sense()
+
+
+@pytest.mark.parametrize("fault", ["garbage", "short"])
+def test_a_broken_frame_from_the_reader_is_a_protocol_error(fault: str) -> None:
+    with connected(ONE_TAG + f"&fault={fault}@{OPENING + 1}") as (sim, reader):
+        with pytest.raises(DeviceProtocolError):
+            reader.sense()
+        assert sim.faults_fired == (f"{fault}@{OPENING + 1}",)
+
+
+def test_after_a_broken_frame_the_next_command_is_answered() -> None:
+    with connected(ONE_TAG + f"&fault=garbage@{OPENING + 1}") as (_, reader):
+        with pytest.raises(DeviceProtocolError):
+            reader.sense()
+        assert reader.sense() is not None
+
+
+def test_repeated_bytes_in_a_fast_read_are_refused() -> None:
+    with connected(ONE_TAG + "&fault=duplicate@1") as (_, reader):
+        link = reader.sense()
+        assert link is not None
+        with pytest.raises(DeviceProtocolError) as caught:
+            link.fast_read(4, 7)
+        assert caught.value.code == "tag-answer-length"
+
+
+def test_a_mute_tag_is_lost() -> None:
+    with connected(ONE_TAG + "&fault=mute@1") as (_, reader):
+        link = reader.sense()
+        assert link is not None
+        with pytest.raises(TagLost):
+            link.read(0)
+
+
+def test_a_torn_write_leaves_half_a_page_and_no_tag(tmp_path: Path) -> None:
+    state = tmp_path / "tags.json"
+    with connected(f"state={state}&fault=tear@1") as (sim, reader):
+        link = reader.sense()
+        assert link is not None
+        with pytest.raises(TagLost):
+            link.write(4, b"abcd")
+        assert reader.sense() is None
+        assert stored_pages(state)[4] == b"ab\xff\xff"
+        assert json.loads(state.read_text())["faults_fired"] == list(sim.faults_fired) == ["tear@1"]
+
+
+def test_a_bit_that_flips_after_the_ack_is_seen_by_reading() -> None:
+    with connected(ONE_TAG + "&fault=bitflip@5") as (sim, reader):
+        link = reader.sense()
+        assert link is not None
+        link.write(5, b"abcd")
+        assert link.read(5)[:4] == b"`bcd"
+        assert sim.faults_fired == ("bitflip@5",)
+
+
+def test_a_reader_that_went_away_is_lost_and_closes_quietly() -> None:
+    with start(ONE_TAG) as sim:
+        reader = NfcpyReader(sim.path)
+    with pytest.raises(DeviceLost):
+        reader.sense()
+    reader.close()
+    reader.close()
+
+
+def test_a_closed_reader_is_lost() -> None:
+    with connected() as (_, reader):
+        link = reader.sense()
+        assert link is not None
+        reader.close()
+        with pytest.raises(DeviceLost):
+            link.read(0)
+
+
+# The port
+
+
+@pytest.mark.parametrize("text", ["nfc:tty:{node}", "sim:nfc?uid=04A1B2C3D4E5F6"])
+def test_a_device_path_is_opened_with_its_profile(text: str) -> None:
+    with start(ONE_TAG) as sim:
+        path = parse_device_path(text.format(node=sim.path))
+        with open_nfc(path, node=sim.path if path.simulated else None) as reader:
+            assert (reader.info.path, reader.info.simulated) == (path.text, path.simulated)
+            assert sim.chip.baud == 921600
+            link = reader.sense()
+            assert link is not None
+            assert link.fast_read_pages == 60
+
+
+def test_an_unknown_profile_is_refused_before_the_port_is_opened() -> None:
+    with pytest.raises(ProfileError):
+        open_nfc(parse_device_path("nfc:tty:/dev/no-such-port?profile=none"))
+
+
+def test_a_missing_node_is_not_found() -> None:
+    with pytest.raises(DeviceNotFound):
+        NfcpyReader("/dev/no-such-port")
+
+
+def test_a_file_is_no_serial_port(tmp_path: Path) -> None:
+    file = tmp_path / "port"
+    file.write_bytes(b"")
+    with pytest.raises(DeviceNotFound):
+        NfcpyReader(str(file))
+
+
+def test_a_node_behind_a_link_is_opened(tmp_path: Path) -> None:
+    with start(ONE_TAG) as sim:
+        (tmp_path / "by-id").symlink_to(sim.path)
+        with NfcpyReader(str(tmp_path / "by-id")) as reader:
+            assert reader.sense() is not None
+
+
+def test_a_second_opening_is_refused_with_the_holder() -> None:
+    opened = (
+        "import sys; from dpptag.devices.nfcpy_driver import NfcpyReader; NfcpyReader(sys.argv[1]); print(); input()"
+    )
+    with start(ONE_TAG) as sim:
+        with subprocess.Popen(
+            [sys.executable, "-c", opened, sim.path],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            env={"PYTHONPATH": str(SOURCE)},
+        ) as other:
+            assert other.stdout is not None
+            assert other.stdout.readline() == b"\n"
+            with pytest.raises(DeviceBusy) as caught:
+                NfcpyReader(sim.path)
+            assert caught.value.facts["holder"] == other.pid
+            other.kill()
+        with NfcpyReader(sim.path) as reader:
+            assert reader.sense() is not None
+
+
+def test_nothing_is_left_locked_after_a_failed_opening() -> None:
+    with start(ONE_TAG + "&fault=garbage@2") as sim:
+        with pytest.raises(DeviceProtocolError):
+            NfcpyReader(sim.path)
+        NfcpyReader(sim.path).close()
+
+
+def test_a_port_where_nobody_answers_is_not_found() -> None:
+    faults = ",".join(f"no-answer@{number}" for number in range(1, 6))
+    with start(f"{ONE_TAG}&fault={faults}") as sim, pytest.raises(DeviceNotFound):
+        NfcpyReader(sim.path, response_timeout_ms=1)
+
+
+@pytest.mark.parametrize("baud", [115200, 230400, 460800, 921600])
+def test_the_reader_works_at_the_fastest_speed_of_its_profile(baud: int) -> None:
+    with connected(bauds=(115200, baud)) as (sim, reader):
+        assert sim.chip.baud == baud
+        assert reader.sense() is not None
+        reader.close()
+        assert sim.chip.baud == 115200
+
+
+@pytest.mark.parametrize("left_at", [230400, 460800, 921600])
+def test_a_chip_left_at_another_speed_is_found_again(left_at: int) -> None:
+    with start(ONE_TAG) as sim:
+        sim.chip.baud = left_at
+        with NfcpyReader(sim.path, response_timeout_ms=1) as reader:
+            assert sim.chip.baud == 115200
+            assert reader.sense() is not None
+
+
+def test_a_chip_left_in_the_middle_of_a_frame_is_woken() -> None:
+    with start(ONE_TAG) as sim:
+        sim._frames.feed(bytes.fromhex("0000FF14ECD442"))
+        with NfcpyReader(sim.path, response_timeout_ms=1) as reader:
+            assert reader.sense() is not None
+
+
+def test_every_frame_is_logged_and_a_password_is_masked(caplog: pytest.LogCaptureFixture) -> None:
+    with connected() as (_, reader):
+        link = reader.sense()
+        assert link is not None
+        with caplog.at_level(logs.TRAFFIC, logger="dpptag.devices.nfcpy_driver"):
+            link.get_version()
+            reader._exchange(bytes.fromhex("1B11223344"), UID)
+    frames = [record.message for record in caplog.records if record.levelno == logs.TRAFFIC]
+    assert "> 0000ff03fdd4426" in "".join(frames)
+    assert "> 0000ff07f9d4421b********" in "".join(frames)
+    assert "11223344" not in caplog.text
+    assert all(record.levelno != logging.ERROR for record in caplog.records)
+
+
+# The simulator in a process of its own
+
+
+def reader_killed_while_held(path: str) -> subprocess.Popen[bytes]:
+    script = (
+        "import sys; from dpptag.devices.nfcpy_driver import NfcpyReader\n"
+        "link = NfcpyReader(sys.argv[1], bauds=(921600,)).sense()\n"
+        "for page in range(4, 40): link.write(page, b'abcd')"
+    )
+    return subprocess.Popen(
+        [sys.executable, "-c", script, path], env={"PYTHONPATH": str(SOURCE)}, stderr=subprocess.DEVNULL
+    )
+
+
+@pytest.mark.parametrize(("fault", "written"), [("hold@20", 2), ("hold-after@20", 3)])
+def test_a_client_killed_in_mid_write_leaves_what_was_executed(tmp_path: Path, fault: str, written: int) -> None:
+    """Opening at 921600 baud takes 15 host commands, sensing 2; the first page is host command 18."""
+    state = tmp_path / "tags.json"
+    with sim_process("--state", str(state), "--fault", fault) as sim:
+        with reader_killed_while_held(sim.path) as client:
+            assert sim.event() == {"fired": fault, "host_command": 20}
+            assert sim.event() == {"held": 20}
+            client.kill()
+        assert sim.event() == {"released": 20}
+        assert [page == b"abcd" for page in stored_pages(state)[4:8]] == [number < written for number in range(4)]
+        with NfcpyReader(sim.path) as reader:
+            link = reader.sense()
+            assert link is not None
+            assert link.read(4)[: 4 * written] == b"abcd" * written
+
+
+def test_the_simulator_runs_under_a_python_without_our_packages(tmp_path: Path) -> None:
+    with sim_process("uid=04A1B2C3D4E5F6", "--state", str(tmp_path / "tags.json"), python="/usr/bin/python3") as sim:
+        assert sim.greeting["tags"] == [UID.hex()]
+        with NfcpyReader(sim.path) as reader:
+            assert reader.sense() is not None
+
+
+def test_the_simulator_ends_with_its_stdin() -> None:
+    with sim_process() as sim:
+        assert sim.process.stdin is not None
+        sim.process.stdin.close()
+        assert sim.process.wait(10) == 0
+
+
+def test_a_query_it_cannot_use_ends_the_simulator_with_2() -> None:
+    ended = subprocess.run(
+        [sys.executable, "-m", "dpptag.sim", "nfc", "fault=boom@1"],
+        env={"PYTHONPATH": str(SOURCE)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert ended.returncode == 2
+    assert "boom@1" in ended.stderr
+    assert ended.stdout == ""
+
+
+def test_a_second_simulator_finds_what_the_first_one_kept(tmp_path: Path) -> None:
+    query = f"state={tmp_path}/tags.json"
+
+    def with_link(sim: SimulatedReader) -> bytes:
+        with NfcpyReader(sim.path) as reader:
+            link = reader.sense()
+            assert link is not None
+            link.write(7, bytes((link.read(7)[0] + 1, 0, 0, 0)))
+            return link.uid + link.read(7)[:1]
+
+    with start(query) as first:
+        before = with_link(first)
+    with start(query) as second:
+        after = with_link(second)
+    assert (before[:7], before[7] + 1) == (after[:7], after[7])

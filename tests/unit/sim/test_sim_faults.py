@@ -1,0 +1,57 @@
+"""Faults on order: their notation, and when they go off."""
+
+import pytest
+
+from dpptag.errors import UsageError
+from dpptag.sim.faults import Fault, FaultKind, FaultSchedule, parse_fault
+
+
+@pytest.mark.parametrize("kind", list(FaultKind))
+def test_every_kind_is_written_as_it_is_read(kind: FaultKind) -> None:
+    assert str(parse_fault(f"{kind.value}@12")) == f"{kind.value}@12"
+
+
+def test_a_count_is_kept() -> None:
+    assert parse_fault("pull@30+2") == Fault(FaultKind.PULL, 30, 2)
+
+
+@pytest.mark.parametrize("text", ["", "nak", "nak@", "nak@x", "nak@-1", "boom@3", "nak@3+1", "hold@1+2", "pull@1+2+3"])
+def test_another_notation_is_refused(text: str) -> None:
+    with pytest.raises(UsageError):
+        parse_fault(text)
+
+
+def test_a_fault_goes_off_once_at_its_host_command() -> None:
+    schedule = FaultSchedule([parse_fault("no-answer@2")])
+    fired = []
+    for schedule.host_command in range(1, 5):
+        fired.append(schedule.due(FaultKind.NO_ANSWER) is not None)
+    assert fired == [False, True, False, False]
+    assert [str(fault) for fault in schedule.fired] == ["no-answer@2"]
+
+
+def test_a_tag_fault_waits_for_the_next_tag_command() -> None:
+    schedule = FaultSchedule([parse_fault("nak@2")])
+    schedule.host_command = 7
+    assert schedule.due(FaultKind.NAK) is not None
+    assert schedule.due(FaultKind.NAK) is None
+
+
+def test_a_bitflip_spoils_one_bit_of_its_page_every_time() -> None:
+    schedule = FaultSchedule([parse_fault("bitflip@5")])
+    assert [schedule.stored(5, b"\x00\x01\x02\x03") for _ in range(2)] == [b"\x01\x01\x02\x03"] * 2
+    assert schedule.stored(4, b"abcd") == b"abcd"
+    assert len(schedule.fired) == 2
+
+
+def test_a_counted_bitflip_heals() -> None:
+    schedule = FaultSchedule([parse_fault("bitflip@5+1")])
+    assert [schedule.stored(5, b"abcd") for _ in range(2)] == [b"`bcd", b"abcd"]
+
+
+def test_a_fired_fault_is_told_with_its_host_command() -> None:
+    told: list[tuple[str, int]] = []
+    schedule = FaultSchedule([parse_fault("pull@3")], lambda fault, number: told.append((str(fault), number)))
+    schedule.host_command = 3
+    schedule.due(FaultKind.PULL)
+    assert told == [("pull@3", 3)]
