@@ -213,6 +213,14 @@ def plan_write(tag: Type2Tag, message: bytes, *, allow_format: bool = False, rew
             room=tag.message_room,
             missing=missing,
         )
+    if tag.content.state is ContentState.FOREIGN:
+        raise _refused(
+            tag.uid,
+            "tag-foreign",
+            tag.content.reason,
+            "take a tag that is NDEF formatted or blank",
+            chip_type=tag.chip.name,
+        )
     area = build_area(message, tag.capacity)
     cc = tag.chip.cc if tag.cc == BLANK_CC else tag.cc
     rewrite_until = FIRST_PAGE + (len(message) + 4) // PAGE_BYTES if rewrite else FIRST_PAGE
@@ -252,14 +260,6 @@ def _steps(tag: Type2Tag, cc: bytes, area: bytes, rewrite_until: int) -> tuple[W
 def _refuse_unwritable(tag: Type2Tag, steps: tuple[WriteStep, ...], *, allow_format: bool) -> None:
     """Everything that would stop the write half-way stops it here, before the first page. Raises TagRefused."""
     chip = tag.chip
-    if tag.content.state is ContentState.FOREIGN:
-        raise _refused(
-            tag.uid,
-            "tag-foreign",
-            tag.content.reason,
-            "take a tag that is NDEF formatted or blank",
-            chip_type=chip.name,
-        )
     if tag.cc == BLANK_CC and not allow_format:
         raise _refused(
             tag.uid,

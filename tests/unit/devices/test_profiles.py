@@ -121,3 +121,11 @@ def test_an_unreadable_file_is_a_profile_error(tmp_path: Path, content: bytes | 
         path.write_bytes(content)
     with pytest.raises(ProfileError):
         load_file(path)
+
+
+def test_a_profile_of_the_user_may_be_new_and_have_no_serial_port(tmp_path: Path) -> None:
+    head, _, tail = PN532.read_text().partition("[serial]")
+    text = head.replace('name = "nfc-pn532-uart"', 'name = "my-reader"') + tail[tail.index("[timeouts") :]
+    (tmp_path / "my-reader.toml").write_text(text)
+    assert load_profile("my-reader", user_dir=tmp_path).bauds == ()
+    assert len(load_all(user_dir=tmp_path)) == len(load_all()) + 1

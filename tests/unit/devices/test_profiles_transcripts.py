@@ -85,6 +85,7 @@ def changed(tmp_path: Path, old: str, new: str) -> ProfileError:
         ("00 00 FF 02 FE D5 15 16 00", "55 00 00 FF 02 FE D5 15 16 00", "wake-up"),
         ('sender = "reader"\nname = "ACK"', 'sender = "host"\nname = "ACK"', "the host speaks while ack is awaited"),
         ("00 00 FF 00 FF 00", "zz", "hex"),
+        ('"00 00 FF 00 FF 00"', "5", "bytes"),
         ('kind = "synthesised"', 'kind = "real"', "captured"),
         ('sender = "host"', 'sender = "tag"', "host"),
         ('note = "', 'remark = "', "required"),
@@ -117,3 +118,17 @@ def test_a_nack_must_be_answered_by_the_same_frame_again(tmp_path: Path) -> None
     assert again
     with pytest.raises(ProfileError, match="again"):
         load_transcript(path)
+
+
+@pytest.mark.parametrize(("length", "sound"), [("01 05 FA", True), ("01 05 FB", False)])
+def test_an_extended_frame_has_its_own_length_and_checksum(tmp_path: Path, length: str, sound: bool) -> None:
+    payload = bytes.fromhex("D503") + bytes(259)
+    extended = bytes.fromhex("0000FFFFFF" + length) + payload + bytes((-sum(payload) & 0xFF, 0))
+    text = WRITE.with_name("wake-and-firmware.toml").read_text()
+    path = tmp_path / "extended.toml"
+    path.write_text(text.replace("00 00 FF 06 FA D5 03 32 01 06 07 E8 00", extended.hex(" ")))
+    if sound:
+        assert load_transcript(path).frames[-1].octets == extended
+    else:
+        with pytest.raises(ProfileError, match="LCS"):
+            load_transcript(path)

@@ -179,6 +179,15 @@ def test_a_foreign_cc_is_refused() -> None:
     assert refusal_of(chip, message_of(10)).code == "tag-foreign"
 
 
+def test_a_foreign_cc_before_the_right_bytes_is_not_already_done() -> None:
+    chip = chip_with("NTAG213", message_of(10))
+    chip.pages[3] = bytes.fromhex("E1201200")  # mapping version 2
+    assert refusal_of(chip, message_of(10)).code == "tag-foreign"
+    link = ChipLink(chip)
+    with pytest.raises(TagWriteFailed, match="no message"):
+        read_back(link, identify(link), message_of(10))
+
+
 def test_a_mirror_is_refused_for_the_readback_would_prove_nothing() -> None:
     chip = chip_with("NTAG213")
     chip.pages[41] = bytes.fromhex("440006FF")
@@ -283,6 +292,15 @@ def test_readback_refuses_another_chip() -> None:
     link.chip = chip_with("NTAG213", message_of(10), uid=bytes.fromhex("04AABBCCDDEEFF"))
     with pytest.raises(TagSwapped):
         read_back(link, tag, message_of(10))
+
+
+def test_readback_compares_the_uid_even_where_the_link_does_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    link = ChipLink(chip_with("NTAG213", message_of(10)))
+    tag = identify(link)
+    monkeypatch.setattr(link, "reselect", lambda: setattr(link, "link_uid", bytes.fromhex("04AABBCCDDEEFF")))
+    with pytest.raises(TagSwapped) as caught:
+        read_back(link, tag, message_of(10))
+    assert caught.value.facts["tag_state"] == "written-unverified"
 
 
 def test_every_single_bit_that_a_cell_loses_is_found() -> None:

@@ -105,6 +105,53 @@ def test_every_stopped_write_leaves_old_empty_torn_or_new_and_can_be_finished() 
     assert found == {"empty": 8068, "torn": 194, "old": 22, "new": 17, "unformatted": 1}
 
 
+def test_a_repair_that_is_stopped_too_can_be_finished() -> None:
+    old, new = URI, URI[:20] + b"/01/09520123000027/21/12"
+    new = bytes((0xD1, 1, len(new) - 4)) + new[3:]
+    stops = 0
+    for _, planned, tear, chip in stopped_at_every_write("NTAG213", old, new):
+        torn = list(chip.pages)
+        left = len(plan_write(identify(ChipLink(chip)), new).steps)
+        assert left <= planned
+        for k in range(left):
+            again = Ntag21x(chip.model, chip.uid, torn)
+            link = ChipLink(again)
+            plan = plan_write(identify(link), new)
+            link.writes_left, link.tear = k, TEARS[tear]
+            with pytest.raises(TagLost):
+                apply(link, plan)
+            content = identify(ChipLink(again)).content
+            assert content.ndef in (None, b"", old, new)
+            finish(again, new)
+            stops += 1
+    assert stops == 759
+
+
+def test_a_format_that_is_stopped_leaves_a_blank_cc_or_the_right_one_and_can_be_finished() -> None:
+    stops = 0
+    for k in itertools.count():
+        chip = chip_with("NTAG213")
+        for page in (3, 4, 5):
+            chip.pages[page] = bytes(4)
+        link = ChipLink(chip)
+        plan = plan_write(identify(link), URI, allow_format=True)
+        assert [step.page for step in plan.steps[-2:]] == [3, 4]
+        if k >= len(plan.steps):
+            break
+        link.writes_left = k
+        with pytest.raises(TagLost):
+            apply(link, plan)
+        tag = identify(ChipLink(chip))
+        formatted = k == len(plan.steps) - 1
+        assert tag.content.state is (ContentState.EMPTY if formatted else ContentState.UNFORMATTED)
+        link = ChipLink(chip)
+        apply(link, plan_write(tag, URI, allow_format=not formatted))
+        assert read_back(link, tag, URI) == URI
+        assert chip.pages[3] == bytes.fromhex("E1101200")
+        stops += 1
+    assert stops == len(plan.steps)
+
+
 def header_tears(old: bytes, new: bytes) -> Iterator[bytes]:
     """Every page that keeps only some of the set bits of ``old`` (erasing) or of ``new`` (programming).
 
