@@ -7,25 +7,18 @@ from dataclasses import dataclass
 from typing import Final
 
 from dpptag.links import Type2Link
-from dpptag.tags.type2 import (
-    Type2Tag,
-    WritePlan,
-    WriteStep,
-    apply,
-    identify,
-    plan_write,
-    read_back,
-    write_and_verify,
-)
+from dpptag.tags.type2 import apply, identify, read_back, write_and_verify
 from dpptag.tags.type2_memory import (
     CHIPS,
     ChipType,
     Content,
     ContentState,
+    Type2Tag,
     chip_by_name,
     chip_by_version,
     message_room,
 )
+from dpptag.tags.type2_plan import WritePlan, WriteStep, plan_write
 
 
 @dataclass(frozen=True, slots=True)

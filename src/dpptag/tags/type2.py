@@ -1,19 +1,14 @@
-"""NFC Forum Type 2 tags over a link: identify, plan, apply, read back; each a step of its own, so that a caller can
-commit its ledger in between.
+"""NFC Forum Type 2 tags over a link: identify, plan, apply, read back.
 
-The order of writing survives a pulled tag: an empty NDEF TLV first, then the body, then the true header. Stopped
-between two page writes, a tag holds the old message (before the first), a valid empty one, or the new one (after the
-last).
+Each is a step of its own, so that a caller can commit its ledger in between; :func:`write_and_verify` is all in one.
 """
 
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass, field
 from typing import Final
 
-from dpptag.codec.ndef import decode_message
-from dpptag.errors import DeviceError, TagError, TagNak, TagRefused, TagSwapped, TagWriteFailed
+from dpptag.errors import DeviceError, TagError, TagNak, TagSwapped, TagWriteFailed
 from dpptag.links import Type2Link
 from dpptag.tags.type2_memory import (
     BLANK_CC,
@@ -23,111 +18,22 @@ from dpptag.tags.type2_memory import (
     LOCK_PAGE,
     PAGE_BYTES,
     ChipType,
-    Content,
-    ContentState,
+    Type2Tag,
     build_area,
     chip_by_version,
     locked_pages,
-    message_room,
     read_content,
     uid_of,
 )
+from dpptag.tags.type2_plan import WritePlan, plan_write, refusal
+
+__all__ = ["apply", "identify", "plan_write", "read_back", "write_and_verify"]
 
 _LOG = logging.getLogger(__name__)
-
-EMPTY_HEADER: Final = bytes.fromhex("0300FE00")
-"""The header page of an empty message, terminator behind it: what the tag shows while its body changes."""
 
 _READ_PAGES: Final = 4
 _PASSWORD_ON_READ: Final = 0x80  # CFG1 ACCESS b7, PROT
 _MIRROR_BITS: Final = 0xC0  # CFG0 byte 0 b7-b6, MIRROR_CONF
-_CC_WRITABLE: Final = 0x00
-
-
-@dataclass(frozen=True, slots=True)
-class Type2Tag:
-    """A tag as it was read, once. ``pages`` is its memory from page 0 to the end of the NDEF data area.
-
-    ``locked``: pages whose lock bits are set. ``auth0``: first page that asks for a password, above the last page
-    where none does; ``read_protected`` is None where the configuration does not read. ``mirror``: READ shows the UID
-    or the counter inside user memory, so that a read-back proves nothing.
-    """
-
-    uid: bytes
-    chip: ChipType
-    cc: bytes
-    static_lock: bytes
-    dynamic_lock: bytes
-    locked: frozenset[int]
-    auth0: int
-    read_protected: bool | None
-    mirror: bool
-    content: Content
-    pages: bytes = field(repr=False)
-
-    @property
-    def chip_name(self) -> str:
-        return self.chip.name
-
-    @property
-    def capacity(self) -> int:
-        """Bytes of the NDEF data area: what the CC says, on a blank CC what it would say."""
-        return self.chip.area_bytes
-
-    @property
-    def message_room(self) -> int:
-        """Bytes of the longest message."""
-        return message_room(self.capacity)
-
-    @property
-    def ndef(self) -> bytes | None:
-        """The message without its TLV, empty for a formatted blank tag, None where there is no whole message."""
-        return self.content.ndef
-
-    @property
-    def writable(self) -> bool:
-        """Whether the CC allows writing; locks and passwords are looked at page by page when a write is planned."""
-        return self.cc[0] == CC_MAGIC and self.cc[3] == _CC_WRITABLE
-
-    def page(self, number: int) -> bytes:
-        return self.pages[PAGE_BYTES * number : PAGE_BYTES * (number + 1)]
-
-
-@dataclass(frozen=True, slots=True)
-class WriteStep:
-    """One page write. ``irreversible``: the bits set can never be cleared again."""
-
-    page: int
-    data: bytes
-    purpose: str
-    irreversible: bool = False
-
-    def __str__(self) -> str:
-        mark = "  IRREVERSIBLE" if self.irreversible else ""
-        return f"page {self.page:02X}h  {self.data.hex(' ').upper()}  {self.purpose}{mark}"
-
-
-@dataclass(frozen=True, slots=True)
-class WritePlan:
-    """The page writes, in order, that give one tag one message; none if the tag holds it already.
-
-    ``wanted`` is the memory from the CC page to the end of the data area once they are done.
-    """
-
-    uid: bytes
-    chip: ChipType
-    message: bytes
-    steps: tuple[WriteStep, ...]
-    wanted: bytes = field(repr=False)
-
-    @property
-    def irreversible(self) -> tuple[WriteStep, ...]:
-        """The steps to show to the user, bit by bit, before the act."""
-        return tuple(step for step in self.steps if step.irreversible)
-
-    def __str__(self) -> str:
-        head = f"{self.chip.name} {self.uid.hex()}: {len(self.message)} bytes of NDEF, {len(self.steps)} page writes"
-        return "\n".join((head, *map(str, self.steps)))
 
 
 def identify(link: Type2Link) -> Type2Tag:
@@ -138,7 +44,7 @@ def identify(link: Type2Link) -> Type2Tag:
     """
     uid = link.uid
     if len(uid) != 7:
-        raise _refused(
+        raise refusal(
             uid,
             "tag-uid",
             f"a UID of {len(uid)} bytes is no number of a chip that we write: it may be random, or a card or phone",
@@ -147,7 +53,7 @@ def identify(link: Type2Link) -> Type2Tag:
     version = link.get_version()
     chip = chip_by_version(version) if version is not None else None
     if chip is None:
-        raise _refused(
+        raise refusal(
             uid,
             "tag-chip-unknown",
             "the memory map of this chip is not known, and guessing could write into lock or password pages",
@@ -157,7 +63,7 @@ def identify(link: Type2Link) -> Type2Tag:
     auth0, read_protected, mirror, dynamic_lock = _read_configuration(link, chip)
     pages = _read_pages(link, chip, 0, chip.last_area_page)
     if uid_of(pages) != uid:
-        raise _refused(
+        raise refusal(
             uid,
             "tag-uid-check",
             "pages 0 to 2 do not hold the UID that answered, with its check bytes: reader or chip is faulty",
@@ -167,7 +73,7 @@ def identify(link: Type2Link) -> Type2Tag:
         )
     cc = pages[PAGE_BYTES * CC_PAGE : PAGE_BYTES * FIRST_PAGE]
     if cc[0] == CC_MAGIC and cc[2] != chip.cc_size:
-        raise _refused(
+        raise refusal(
             uid,
             "tag-cc-size",
             f"the CC gives a data area of {8 * cc[2]} bytes, an {chip.name} is delivered with {chip.area_bytes}",
@@ -192,124 +98,6 @@ def identify(link: Type2Link) -> Type2Tag:
     )
     _LOG.debug("%s %s: %s %s", chip.name, uid.hex(), tag.content.state.value, tag.content.reason)
     return tag
-
-
-def plan_write(tag: Type2Tag, message: bytes, *, allow_format: bool = False, rewrite: bool = False) -> WritePlan:
-    """The page writes that leave ``tag`` with exactly ``message`` and zeros behind it; pure, nothing is sent.
-
-    Pages that already hold their bytes are left out; ``rewrite`` writes all of the message again, for cells that did
-    not keep it. A blank CC is written only with ``allow_format``: those bits stay for ever. Raises NdefError if
-    ``message`` is no NDEF message, TagRefused if the tag cannot take it.
-    """
-    decode_message(message)
-    missing = len(message) - tag.message_room
-    if missing > 0:
-        raise _refused(
-            tag.uid,
-            "tag-too-small",
-            f"{len(message)} bytes of NDEF do not fit into this {tag.chip.name}: {missing} too many",
-            "shorten the message or take a larger chip",
-            chip_type=tag.chip.name,
-            room=tag.message_room,
-            missing=missing,
-        )
-    if tag.content.state is ContentState.FOREIGN:
-        raise _refused(
-            tag.uid,
-            "tag-foreign",
-            tag.content.reason,
-            "take a tag that is NDEF formatted or blank",
-            chip_type=tag.chip.name,
-        )
-    area = build_area(message, tag.capacity)
-    cc = tag.chip.cc if tag.cc == BLANK_CC else tag.cc
-    rewrite_until = FIRST_PAGE + (len(message) + 4) // PAGE_BYTES if rewrite else FIRST_PAGE
-    steps = _steps(tag, cc, area, rewrite_until)
-    if steps:
-        _refuse_unwritable(tag, steps, allow_format=allow_format)
-    return WritePlan(uid=tag.uid, chip=tag.chip, message=message, steps=steps, wanted=cc + area)
-
-
-def _steps(tag: Type2Tag, cc: bytes, area: bytes, rewrite_until: int) -> tuple[WriteStep, ...]:
-    """Order: empty header, body ascending, CC if blank, true header. The header is the commit.
-
-    The empty header comes first whenever anything behind it changes; where only the header itself is wrong, its one
-    write is the commit. Pages up to ``rewrite_until`` are written even if they read right.
-    """
-    pages = [area[at : at + PAGE_BYTES] for at in range(0, len(area), PAGE_BYTES)]
-    body = [
-        WriteStep(page, data, "body")
-        for page, data in enumerate(pages[1:], FIRST_PAGE + 1)
-        if page <= rewrite_until or data != tag.page(page)
-    ]
-    if tag.cc != cc:
-        # Behind the body, where the silicon's own anti-tearing covers it (NTAG213_215_216: page 3), and before the
-        # header: a tag that stops here is blank or validly empty.
-        body.append(WriteStep(CC_PAGE, cc, "capability container", irreversible=True))
-    header = tag.page(FIRST_PAGE)
-    steps: list[WriteStep] = []
-    if body and header != EMPTY_HEADER:
-        steps.append(WriteStep(FIRST_PAGE, EMPTY_HEADER, "empty message while the body changes"))
-        header = EMPTY_HEADER
-    steps += body
-    if header != pages[0]:
-        steps.append(WriteStep(FIRST_PAGE, pages[0], "true header: the message is valid from here on"))
-    return tuple(steps)
-
-
-def _refuse_unwritable(tag: Type2Tag, steps: tuple[WriteStep, ...], *, allow_format: bool) -> None:
-    """Everything that would stop the write half-way stops it here, before the first page. Raises TagRefused."""
-    chip = tag.chip
-    if tag.cc == BLANK_CC and not allow_format:
-        raise _refused(
-            tag.uid,
-            "tag-unformatted",
-            f"the CC is blank; writing {chip.cc.hex()} to page 3 sets bits that can never be cleared",
-            "allow formatting, or take a tag that is NDEF formatted",
-            chip_type=chip.name,
-            page=CC_PAGE,
-            wanted=chip.cc.hex(),
-        )
-    if tag.cc != BLANK_CC and not tag.writable:
-        raise _refused(
-            tag.uid,
-            "tag-read-only",
-            f"the CC says that this tag is not free to write (access {tag.cc[3]:02x})",
-            "take another tag",
-            chip_type=chip.name,
-            cc=tag.cc.hex(),
-        )
-    locked = sorted({step.page for step in steps} & tag.locked)
-    if locked:
-        raise _refused(
-            tag.uid,
-            "tag-locked",
-            f"{len(locked)} pages that must change are locked for ever, the first is {locked[0]}",
-            "take another tag",
-            chip_type=chip.name,
-            page=locked[0],
-            static_lock=tag.static_lock.hex(),
-            dynamic_lock=tag.dynamic_lock.hex(),
-        )
-    last = max(step.page for step in steps)
-    if tag.auth0 <= last:
-        raise _refused(
-            tag.uid,
-            "tag-password",
-            f"pages from {tag.auth0} on ask for a password to write",
-            "take another tag, or remove the password first",
-            chip_type=chip.name,
-            auth0=tag.auth0,
-            page=last,
-        )
-    if tag.mirror:
-        raise _refused(
-            tag.uid,
-            "tag-mirror",
-            "the chip mirrors its UID or counter into user memory, so a read-back would prove nothing",
-            "switch the mirror off in CFG0, or take another tag",
-            chip_type=chip.name,
-        )
 
 
 def apply(link: Type2Link, plan: WritePlan) -> int:
@@ -412,7 +200,7 @@ def _read_configuration(link: Type2Link, chip: ChipType) -> tuple[int, bool | No
         cfg = link.read(chip.cfg0_page)
     except TagNak as error:
         link.reselect()
-        raise _refused(
+        raise refusal(
             link.uid,
             "tag-read-protected",
             "the configuration of this tag is behind a password, so its data cannot be trusted to read true",
@@ -439,7 +227,3 @@ def _read_pages(link: Type2Link, chip: ChipType, first: int, last: int) -> bytes
             start = min(page, chip.last_user_page - _READ_PAGES + 1)
             parts.append(link.read(start)[PAGE_BYTES * (page - start) :])
     return b"".join(parts)[: PAGE_BYTES * (last - first + 1)]
-
-
-def _refused(uid: bytes, code: str, message: str, action: str, **facts: str | int | bool | None) -> TagRefused:
-    return TagRefused(message, code=code, action=action, chip=uid.hex(), tag_state="untouched", **facts)

@@ -6,7 +6,7 @@ Clauses: NFC Forum T2T 2.3 (CC, TLV blocks); NXP NTAG213_215_216 rev 3.2 section
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum, IntEnum, unique
 from typing import Final
 
@@ -28,6 +28,7 @@ NO_PASSWORD: Final = 0xFF
 
 _LONGEST_SHORT: Final = 254  # FFh in the length byte announces two more (T2T 2.3)
 _FIRST_DYNAMIC_PAGE: Final = 16
+_CC_WRITABLE: Final = 0x00
 
 
 @dataclass(frozen=True, slots=True)
@@ -247,3 +248,52 @@ def uid_of(pages: bytes) -> bytes | None:
     if bcc0 != 0x88 ^ sn0 ^ sn1 ^ sn2 or bcc1 != sn3 ^ sn4 ^ sn5 ^ sn6:
         return None
     return bytes((sn0, sn1, sn2, sn3, sn4, sn5, sn6))
+
+
+@dataclass(frozen=True, slots=True)
+class Type2Tag:
+    """A tag as it was read, once. ``pages`` is its memory from page 0 to the end of the NDEF data area.
+
+    ``locked``: pages whose lock bits are set. ``auth0``: first page that asks for a password, above the last page
+    where none does; ``read_protected`` is None where the configuration does not read. ``mirror``: READ shows the UID
+    or the counter inside user memory, so that a read-back proves nothing.
+    """
+
+    uid: bytes
+    chip: ChipType
+    cc: bytes
+    static_lock: bytes
+    dynamic_lock: bytes
+    locked: frozenset[int]
+    auth0: int
+    read_protected: bool | None
+    mirror: bool
+    content: Content
+    pages: bytes = field(repr=False)
+
+    @property
+    def chip_name(self) -> str:
+        return self.chip.name
+
+    @property
+    def capacity(self) -> int:
+        """Bytes of the NDEF data area: what the CC says, on a blank CC what it would say."""
+        return self.chip.area_bytes
+
+    @property
+    def message_room(self) -> int:
+        """Bytes of the longest message."""
+        return message_room(self.capacity)
+
+    @property
+    def ndef(self) -> bytes | None:
+        """The message without its TLV, empty for a formatted blank tag, None where there is no whole message."""
+        return self.content.ndef
+
+    @property
+    def writable(self) -> bool:
+        """Whether the CC allows writing; locks and passwords are looked at page by page when a write is planned."""
+        return self.cc[0] == CC_MAGIC and self.cc[3] == _CC_WRITABLE
+
+    def page(self, number: int) -> bytes:
+        return self.pages[PAGE_BYTES * number : PAGE_BYTES * (number + 1)]
