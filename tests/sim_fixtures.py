@@ -25,19 +25,24 @@ def connected(query: str = ONE_TAG, **driver: Any) -> Iterator[tuple[SimulatedRe
 
 
 class SimProcess:
-    """``python -m dpptag.sim nfc``: ``path`` to open, ``event()`` for its next JSON line."""
+    """``python -m dpptag.sim nfc``: ``path`` to open, ``event()`` for its next JSON line.
+
+    For a kill sweep: ``event("held")``, kill the client, ``event("released")``, and only then open the path again.
+    """
 
     def __init__(self, process: subprocess.Popen[str]) -> None:
         self.process = process
         self.greeting = self.event()
         self.path: str = self.greeting["path"]
 
-    def event(self) -> dict[str, Any]:
+    def event(self, key: str = "") -> dict[str, Any]:
+        """The next line; with ``key`` the next one that has it, those before it dropped."""
         assert self.process.stdout is not None
-        line = self.process.stdout.readline()
-        assert line, "the simulator ended"
-        event: dict[str, Any] = json.loads(line)
-        return event
+        while line := self.process.stdout.readline():
+            event: dict[str, Any] = json.loads(line)
+            if not key or key in event:
+                return event
+        raise AssertionError("the simulator ended")
 
 
 @contextlib.contextmanager

@@ -61,6 +61,7 @@ _EXCHANGE_SECONDS: Final = 0.25  # for the host's side of an exchange; the chip 
 
 _RF_STATUSES: Final = frozenset({0x01, 0x02, 0x03, 0x04, 0x05, 0x0B, 0x13})
 """UM0701-02 section 7.1: time-out, CRC, parity, bit count, framing, protocol, format: the tag's doing."""
+_RX_CRC_ENABLE: Final = 0x80  # CIU_RxMode bit 7
 _ACK: Final = 0x0A
 _CRC_BYTES: Final = 2
 
@@ -141,6 +142,7 @@ class NfcpyReader:
         self._timeout_ms = response_timeout_ms
         self._fast_read_pages = fast_read_pages
         self._device: pn532.Device | None = None
+        self._rx_mode: int | None = None
         self._lock = PortLock(self._node)
         self._tty: _LoggedTty | None = None
         try:
@@ -277,7 +279,9 @@ class NfcpyReader:
             uid = bytes(target[4:])  # SENS_RES (2), SEL_RES, NFCID length, NFCID
             if len(uid) != target[3] or len(uid) not in (4, 7, 10):
                 raise _malformed(self._node)
-            chipset.write_register("CIU_RxMode", 0x00)
+            if self._rx_mode is None:  # the firmware sets the same value at every activation: read it once
+                self._rx_mode = chipset.read_register("CIU_RxMode")
+            chipset.write_register("CIU_RxMode", self._rx_mode & ~_RX_CRC_ENABLE)
             return uid, target[2]
 
     def _field_off(self) -> None:

@@ -125,10 +125,11 @@ class SimulatedReader:
             if self._stop_read in events:
                 return
             state = events.get(self._master, 0)
+            baud = self._host_baud()
             if state & select.POLLIN and (data := self._read()):
                 is_open = True
                 self.unused.clear()
-                self._heard(data)
+                self._heard(data, baud)
             elif state & (select.POLLHUP | select.POLLERR):
                 if is_open:
                     self._client_gone()
@@ -157,11 +158,11 @@ class SimulatedReader:
     def _host_baud(self) -> int:
         return _SPEEDS.get(termios.tcgetattr(self._master)[5], 0)
 
-    def _heard(self, data: bytes) -> None:
+    def _heard(self, data: bytes, baud: int) -> None:
         if self._holding:
             return
         # The ACK that ends SetSerialBaudRate may be read after the host has changed over: a pty has no drain.
-        if self._host_baud() != self.chip.baud and not self.chip.awaits_baud_ack:
+        if baud != self.chip.baud and not self.chip.awaits_baud_ack:
             return
         self._wire_us += len(data) * _BITS_PER_BYTE * 1_000_000 // self.chip.baud
         for frame in self._frames.feed(data):
