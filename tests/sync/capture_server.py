@@ -142,6 +142,7 @@ def key_of(event: dict[str, Any]) -> tuple[str, bool]:
 
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
     owner: CaptureServer
 
     def log_message(self, *_: object) -> None:
@@ -182,7 +183,7 @@ class _Handler(BaseHTTPRequestHandler):
         body = self.rfile.read(int(self.headers["Content-Length"]))
         with self.owner.lock:
             if not self._admitted():
-                return
+                return None
             fault = self.owner.fault()
             if fault == "lost-request":
                 return self._vanish()
@@ -209,7 +210,7 @@ class _Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         with self.owner.lock:
             if not self._admitted():
-                return
+                return None
             _, _, name = self.path.rpartition("/")
             if "/capture/" in self.path:
                 job = self.owner.jobs.get(name)

@@ -286,7 +286,7 @@ def _refuse_own_words(fields: Fields) -> None:
     for name in ("dpt:repair", "dpt:recycling"):
         extension = fields.get(name)
         for key, value in extension.items() if isinstance(extension, dict) else ():
-            if value in words:
+            if isinstance(value, str) and value in words:
                 raise InputError(
                     f"{key} must not be the word {value!r}, which this event already uses as a term",
                     code="event-value-ambiguous",

@@ -211,8 +211,8 @@ class CaptureClient:
                     **self._secret_headers,
                 },
             )
-            response = connection.getresponse()
-            answer = response.read(ANSWER_LIMIT + 1)
+            with connection.getresponse() as response:
+                answer = response.read(ANSWER_LIMIT + 1)
         except ssl.SSLCertVerificationError as exc:
             self.close()
             return Halt(f"the certificate of {self._host} is not trusted: {exc.verify_message}", "sync-certificate")
