@@ -33,9 +33,12 @@ lint: ## ruff, mypy strict, import contracts (after make setup)
 	@$(BIN)/lint-imports --no-logo
 
 .PHONY: bench
-bench: ## benchmarks with their floors and peers
+bench: ## benchmarks with their floors and peers; JSON in bench/out
 	@tools/setup.sh test
-	@$(BIN)/python -m pytest bench -q -p no:randomly -p no:xdist
+	@mkdir -p bench/out
+	@for script in bench/*.py; do \
+	    $(BIN)/python "$$script" | tee "bench/out/$$(basename "$$script" .py).json"; \
+	done
 
 .PHONY: pins
 pins: ## compile requirements/*.txt anew

@@ -42,7 +42,8 @@ def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
         cwd=home,
     )
     (packages,) = (home / "lib").glob("python*/site-packages")
-    # A folder named in a .pth file comes after the wheel's own, and its own .pth files (our editable install) are not read.
+    # A folder named in a .pth file comes after the wheel's own, and its own .pth files, so our editable install, are
+    # not read.
     (packages / "dependencies.pth").write_text(sysconfig.get_path("purelib") + "\n")
     return home / "bin"
 
