@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, field
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Final, Literal, Protocol
 
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
@@ -58,10 +58,6 @@ def sha256(data: bytes) -> bytes:
     return digest.finalize()
 
 
-class _Verifier(Protocol):
-    def __call__(self, signature: bytes, data: bytes) -> None: ...
-
-
 def _der(signature: bytes) -> bytes:
     """DER of ``r || s``: two positive INTEGERs of at most 33 bytes, so every length is one byte."""
     r, s = signature[:32].lstrip(b"\0") or b"\0", signature[32:].lstrip(b"\0") or b"\0"
@@ -72,13 +68,24 @@ def _der(signature: bytes) -> bytes:
     return bytes((0x30, len(r) + len(s) + 4, 2, len(r))) + r + bytes((2, len(s))) + s
 
 
-@dataclass(frozen=True, slots=True)
 class PublicKey:
     """A P-256 or Ed25519 public key. ``point`` is ``x || y`` (64 bytes) or the 32 bytes of an Ed25519 key."""
 
-    kind: KeyKind
-    point: bytes
-    _verify: _Verifier = field(repr=False, compare=False)
+    __slots__ = ("_verify", "kind", "point")
+
+    def __init__(self, kind: KeyKind, point: bytes, verify: Callable[[bytes, bytes], None]) -> None:
+        self.kind: KeyKind = kind
+        self.point = point
+        self._verify = verify
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, PublicKey) and (self.kind, self.point) == (other.kind, other.point)
+
+    def __hash__(self) -> int:
+        return hash((self.kind, self.point))
+
+    def __repr__(self) -> str:
+        return f"PublicKey({self.kind}, {self.point.hex()})"
 
     @classmethod
     def from_point(cls, kind: KeyKind, point: bytes) -> PublicKey:

@@ -9,7 +9,7 @@ import re
 from itertools import pairwise
 from typing import Final
 
-from dpptag.codec.digital_link import CANONICAL_HOST, MAX_URI, DigitalLink, Pairs
+from dpptag.codec.digital_link_value import CANONICAL_HOST, MAX_URI, DigitalLink, Pairs
 from dpptag.codec.gs1_ai import AiRule, check_companions, check_value, rule_for
 from dpptag.errors import LinkError
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -59,8 +59,8 @@ class JobRow:
 
 def item_key(link: DigitalLink) -> str:
     """GS1 key and serial without lot and variant, in canonical encoding: equal for all links of one item."""
-    kept = tuple((ai, value) for ai, value in link.qualifiers if ai not in _NOT_OF_THE_ITEM)
-    return replace(link, qualifiers=kept).path
+    pairs = ((link.key_ai, link.key_value), *link.qualifiers)
+    return "".join(f"/{ai}/{percent_encode(value)}" for ai, value in pairs if ai not in _NOT_OF_THE_ITEM)
 
 
 def read_rows(path: Path, rules: RowRules) -> tuple[tuple[JobRow, ...], bytes]:

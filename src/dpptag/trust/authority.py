@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -63,7 +63,7 @@ def add_issuer(folder: Path, name: str, scopes: Sequence[str], entry: KeyEntry) 
     else:
         issuer = _extended(issuers[at], wanted, entry.issuer_key())
         issuers[at] = issuer
-    Bundle(1, 1, tuple(issuers))  # refuses equal scopes of two issuers now, not on the day of signing
+    Bundle(1, 1, tuple(issuers)).check()  # refuses equal scopes of two issuers now, not on the day of signing
     _write_list(folder, issuers)
     return issuer
 
@@ -80,8 +80,7 @@ def _extended(issuer: Issuer, scopes: tuple[Scope, ...], key: IssuerKey) -> Issu
                 action="give the issuer a new key in a free slot",
             )
     keys[key.slot] = key
-    return replace(
-        issuer,
+    return issuer._replace(
         scopes=tuple(dict.fromkeys((*issuer.scopes, *scopes))),
         keys=tuple(keys[slot] for slot in sorted(keys)),
     )

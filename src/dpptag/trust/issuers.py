@@ -6,9 +6,8 @@ The bundle is a tagged COSE_Sign1 over deterministic CBOR, signed by the trust r
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from enum import IntEnum, unique
-from typing import Final
+from typing import Final, NamedTuple
 
 from dpptag.codec import cbor, cose
 from dpptag.codec.cbor import CborValue
@@ -34,8 +33,10 @@ class KeyStatus(IntEnum):
     COMPROMISED = 2
 
 
-@dataclass(frozen=True, slots=True)
-class IssuerKey:
+_STATUSES: Final = frozenset(map(int, KeyStatus))
+
+
+class IssuerKey(NamedTuple):
     """Days are counted since 1970-01-01 UTC and are signing days, both ends included; None: open."""
 
     slot: int
@@ -44,11 +45,14 @@ class IssuerKey:
     not_before: int | None = None
     not_after: int | None = None
     allows_bare: bool = False
-    hint: bytes = field(init=False)
-    """First 8 bytes of the RFC 9679 thumbprint: the key id of ``full``."""
 
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "hint", self.public_key.thumbprint()[:8])
+    @property
+    def hint(self) -> bytes:
+        """First 8 bytes of the RFC 9679 thumbprint: the key id of ``full``."""
+        return self.public_key.thumbprint()[:8]
+
+    def check(self) -> None:
+        """Raises TrustDataError."""
         if not 0 <= self.slot <= LAST_SLOT:
             raise TrustDataError(f"key slot {self.slot} is outside 0..31", code="slot-range")
         for day in (self.not_before, self.not_after):
@@ -63,15 +67,17 @@ class IssuerKey:
         return (self.not_before is None or day >= self.not_before) and (self.not_after is None or day <= self.not_after)
 
 
-@dataclass(frozen=True, slots=True)
-class Issuer:
+class Issuer(NamedTuple):
     """``keys`` are in ascending order of slot."""
 
     name: str
     scopes: tuple[Scope, ...]
     keys: tuple[IssuerKey, ...]
 
-    def __post_init__(self) -> None:
+    def check(self) -> None:
+        """Raises TrustDataError."""
+        for key in self.keys:
+            key.check()
         if not self.name or len(self.name) > _NAME_LIMIT or not self.name.isprintable():
             raise TrustDataError("an issuer's name has 1 to 200 printable characters", code="issuer-name")
         if not self.scopes or not self.keys:
@@ -85,20 +91,21 @@ class Issuer:
                 raise TrustDataError(f"issuer {self.name!r} names the same {kind} twice", code=f"{kind}-twice")
 
 
-@dataclass(frozen=True, slots=True)
-class Bundle:
+class Bundle(NamedTuple):
     """``issued`` and ``expires`` in days since 1970-01-01 UTC; good through the whole of its last day."""
 
     issued: int
     expires: int
     issuers: tuple[Issuer, ...]
 
-    def __post_init__(self) -> None:
+    def check(self) -> None:
+        """Everything that must hold of trust data, when it is made and whenever it is loaded. Raises TrustDataError."""
         if not (1 <= self.issued <= LAST_DAY and 1 <= self.expires <= LAST_DAY):
             raise TrustDataError("the trust data has no possible dates", code="bundle-dates")
         seen: dict[Scope, str] = {}
         names: set[str] = set()
         for issuer in self.issuers:
+            issuer.check()
             if issuer.name in names:
                 raise TrustDataError(f"two issuers are called {issuer.name!r}", code="issuer-twice")
             names.add(issuer.name)
@@ -140,6 +147,7 @@ def _key_map(key: IssuerKey) -> dict[int, object]:
 
 def sign_bundle(bundle: Bundle, root: Signer) -> bytes:
     """``issuers.cose``: the tagged COSE_Sign1."""
+    bundle.check()
     payload = encode_bundle(bundle)
     if len(payload) > BUNDLE_LIMIT:
         raise TrustDataError(f"trust data of {len(payload)} bytes, more than {BUNDLE_LIMIT}", code="bundle-size")
@@ -172,9 +180,11 @@ def open_bundle(data: bytes, root: PublicKey) -> Bundle:
     except BadSignature as exc:
         raise _refused("the signature of the trust bundle is false: it was changed", "bundle-signature") from exc
     try:
-        return _parse_bundle(cbor.decode(sign1.payload, max_size=BUNDLE_LIMIT, max_depth=8))
+        bundle = _parse_bundle(cbor.decode(sign1.payload, max_size=BUNDLE_LIMIT, max_depth=8))
     except (CodecError, KeyFileError) as exc:
         raise _refused(f"damaged trust data: {exc.message}", "bundle-damaged") from exc
+    bundle.check()
+    return bundle
 
 
 def _refused(message: str, code: str) -> TrustDataError:
@@ -206,7 +216,7 @@ def _parse_issuer(value: CborValue) -> Issuer:
 def _parse_key(value: CborValue) -> IssuerKey:
     fields = _fields(value, {1, 2, 3}, {4, 5, 6}, "a key")
     status = _integer(fields[3])
-    if status not in KeyStatus.__members__.values():
+    if status not in _STATUSES:
         raise _refused(f"unknown key status {status}", "bundle-shape")
     if fields.get(6, 1) != 1:
         raise _refused("the bare mark of a key is not 1", "bundle-shape")
