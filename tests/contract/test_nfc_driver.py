@@ -11,7 +11,7 @@ import pytest
 
 from dpptag import logs
 from dpptag.devices import open_nfc, parse_device_path
-from dpptag.devices.nfcpy_driver import NfcpyReader
+from dpptag.devices.nfcpy_driver import NfcpyReader, _LoggedTty
 from dpptag.errors import (
     DeviceBusy,
     DeviceLost,
@@ -233,6 +233,16 @@ def test_repeated_bytes_in_a_fast_read_are_refused() -> None:
         assert caught.value.code == "tag-answer-length"
 
 
+def test_an_answer_damaged_on_the_air_is_lost_and_comes_whole_the_next_time() -> None:
+    with connected(ONE_TAG + "&fault=noise@1") as (_, reader):
+        link = reader.sense()
+        assert link is not None
+        with pytest.raises(TagLost) as caught:
+            link.read(0)
+        assert caught.value.code == "tag-answer-damaged"
+        assert link.read(0)[:3] == UID[:3]
+
+
 def test_a_mute_tag_is_lost() -> None:
     with connected(ONE_TAG + "&fault=mute@1") as (_, reader):
         link = reader.sense()
@@ -360,6 +370,20 @@ def test_the_reader_works_at_the_fastest_speed_of_its_profile(baud: int) -> None
         assert reader.sense() is not None
         reader.close()
         assert sim.chip.baud == 115200
+
+
+def test_a_port_that_cannot_do_the_fast_speed_stays_at_the_safe_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    change_over = _LoggedTty.set_baudrate
+
+    def refuse_921600(tty: _LoggedTty, baudrate: int) -> None:
+        if baudrate == 921600:
+            raise ValueError("Invalid baud rate: 921600")
+        change_over(tty, baudrate)
+
+    monkeypatch.setattr(_LoggedTty, "set_baudrate", refuse_921600)
+    with connected(bauds=(115200, 921600)) as (sim, reader):
+        assert sim.chip.baud == 115200
+        assert reader.sense() is not None
 
 
 @pytest.mark.parametrize("left_at", [230400, 460800, 921600])

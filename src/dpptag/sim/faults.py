@@ -8,6 +8,7 @@
 ``hold-after@N``  the same, after it executed host command N and before it answers
 ``nak@N``         the first tag command at or after host command N is answered by NAK 0h and not executed
 ``mute@N``        the first tag command at or after host command N is neither executed nor answered
+``noise@N``       the first answer of two bytes or more at or after host command N has a bit turned over on the air
 ``duplicate@N``   the first FAST_READ at or after host command N is answered with its last page sent twice
 ``tear@N``        the first page write at or after host command N is cut off half programmed, and the tag leaves
 ``pull@N``        the tag leaves before host command N, and is back when the client has closed the port
@@ -38,6 +39,7 @@ class FaultKind(Enum):
     HOLD_AFTER = "hold-after"
     NAK = "nak"
     MUTE = "mute"
+    NOISE = "noise"
     DUPLICATE = "duplicate"
     TEAR = "tear"
     PULL = "pull"
@@ -45,7 +47,9 @@ class FaultKind(Enum):
     BITFLIP = "bitflip"
 
 
-_ON_TAG_COMMAND: Final = frozenset({FaultKind.NAK, FaultKind.MUTE, FaultKind.DUPLICATE, FaultKind.TEAR})
+_ON_TAG_COMMAND: Final = frozenset(
+    {FaultKind.NAK, FaultKind.MUTE, FaultKind.NOISE, FaultKind.DUPLICATE, FaultKind.TEAR}
+)
 _COUNTED: Final = frozenset({FaultKind.PULL, FaultKind.BITFLIP})
 _FAULT: Final = re.compile(r"([a-z-]+)@([0-9]{1,9})(?:\+([0-9]{1,9}))?", re.ASCII)
 

@@ -12,6 +12,7 @@ from enum import IntEnum, unique
 from types import MappingProxyType
 from typing import Final
 
+from dpptag.sim.faults import FaultKind
 from dpptag.sim.field import Field, TypeAChip
 from dpptag.sim.ntag21x import ACK, NAK_CRC, Answer, Command, Nibble
 
@@ -73,17 +74,10 @@ def crc_a(data: bytes) -> bytes:
     """CRC_A, low byte first (ISO/IEC 14443-3 annex B)."""
     crc = 0x6363
     for octet in data:
-        octet ^= crc & 0xFF  # noqa: PLW2901
-        octet = (octet ^ octet << 4) & 0xFF  # noqa: PLW2901
-        crc = (crc >> 8) ^ (octet << 8) ^ (octet << 3) ^ (octet >> 4)
+        mixed = octet ^ crc & 0xFF
+        mixed = (mixed ^ mixed << 4) & 0xFF
+        crc = (crc >> 8) ^ (mixed << 8) ^ (mixed << 3) ^ (mixed >> 4)
     return crc.to_bytes(2, "little")
-
-
-def cascaded(uid: bytes) -> bytes:
-    """The UID as InListPassiveTarget takes it: a cascade tag before each level but the last."""
-    if len(uid) == 7:
-        return bytes((_CASCADE_TAG,)) + uid
-    return uid
 
 
 class Pn532:
@@ -286,10 +280,15 @@ class Pn532:
             answer = self._damaged_frame()
         if answer is None:
             return bytes((Status.TIMEOUT,))
-        if rx_mode & _CRC_ENABLE:
-            return bytes((Status.CRC,)) if isinstance(answer, Nibble) else bytes((Status.OK,)) + answer
-        raw = bytes((answer.value,)) if isinstance(answer, Nibble) else answer + crc_a(answer)
-        return bytes((Status.OK,)) + raw
+        if isinstance(answer, Nibble):
+            return bytes((Status.CRC,)) if rx_mode & _CRC_ENABLE else bytes((Status.OK, answer.value))
+        on_air = answer + crc_a(answer)
+        if self.field.faults.due(FaultKind.NOISE):
+            on_air = bytes((on_air[0] ^ 0x01,)) + on_air[1:]
+        if not rx_mode & _CRC_ENABLE:
+            return bytes((Status.OK,)) + on_air
+        whole = crc_a(on_air[:-2]) == on_air[-2:]
+        return bytes((Status.OK,)) + on_air[:-2] if whole else bytes((Status.CRC,))
 
     def _damaged_frame(self) -> Answer:
         """A frame whose CRC is wrong: the chip answers NAK 1h and is mute from then on."""

@@ -97,6 +97,20 @@ def test_without_receive_crc_the_answer_carries_it() -> None:
     assert tell(chip, "42 60") == b"\x00" + version + crc_a(version)
 
 
+@pytest.mark.parametrize(("rx_mode", "length"), [("80", 1), ("00", 11)])
+def test_noise_on_the_air_is_status_02_or_a_wrong_crc(rx_mode: str, length: int) -> None:
+    faults = FaultSchedule([parse_fault("noise@0")])
+    chip = Pn532(Field([Ntag21x(MODELS["NTAG213"], UID)], faults=faults))
+    tell(chip, "4A 01 00")
+    tell(chip, "08 6303" + rx_mode)
+    answer = tell(chip, "42 60")
+    assert answer is not None
+    assert len(answer) == length
+    assert answer[0] == (2 if rx_mode == "80" else 0)
+    assert crc_a(answer[1:-2]) != answer[-2:]
+    assert len(faults.fired) == 1
+
+
 def test_a_4_bit_ack_under_receive_crc_is_status_02() -> None:
     assert tell(activated(), "42 A2 04 01020304") == b"\x02"
 

@@ -1,7 +1,6 @@
 import logging
 
 from nfc.clf import pn53x
-from nfc.clf.transport import TTY
 
 class Chipset(pn53x.Chipset):
     def set_serial_baudrate(self, baudrate: int) -> None: ...
