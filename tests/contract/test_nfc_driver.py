@@ -358,7 +358,7 @@ def test_nothing_is_left_locked_after_a_failed_opening() -> None:
 
 
 def test_a_port_where_nobody_answers_is_not_found() -> None:
-    faults = ",".join(f"no-answer@{number}" for number in range(1, 6))
+    faults = ",".join(f"no-answer@{number}" for number in range(1, 9))
     with start(f"{ONE_TAG}&fault={faults}") as sim, pytest.raises(DeviceNotFound):
         NfcpyReader(sim.path, response_timeout_ms=1)
 
@@ -390,15 +390,17 @@ def test_a_port_that_cannot_do_the_fast_speed_stays_at_the_safe_one(monkeypatch:
 def test_a_chip_left_at_another_speed_is_found_again(left_at: int) -> None:
     with start(ONE_TAG) as sim:
         sim.chip.baud = left_at
-        with NfcpyReader(sim.path, response_timeout_ms=1) as reader:
+        with NfcpyReader(sim.path) as reader:
             assert sim.chip.baud == 115200
             assert reader.sense() is not None
 
 
-def test_a_chip_left_in_the_middle_of_a_frame_is_woken() -> None:
+@pytest.mark.parametrize("left_at", [115200, 921600])
+def test_a_chip_left_in_the_middle_of_a_frame_is_woken(left_at: int) -> None:
     with start(ONE_TAG) as sim:
+        sim.chip.baud = left_at
         sim._frames.feed(bytes.fromhex("0000FF14ECD442"))
-        with NfcpyReader(sim.path, response_timeout_ms=1) as reader:
+        with NfcpyReader(sim.path) as reader:
             assert reader.sense() is not None
 
 

@@ -207,10 +207,10 @@ class NfcpyReader:
     def _wake(self, tty: _LoggedTty) -> None:
         """Find the speed at which the chip answers, and put it into normal mode.
 
-        The power-on speed comes first and last: a process killed in the middle of a frame leaves a chip that takes the
-        first bytes for the rest of that frame.
+        Every speed is tried twice: a process killed in the middle of a frame leaves a chip that takes the first bytes
+        for the rest of that frame.
         """
-        for baud in (DEFAULT_BAUD, *RECOVERY_BAUDS, DEFAULT_BAUD):
+        for baud in (DEFAULT_BAUD, *RECOVERY_BAUDS) * 2:
             tty.set_baudrate(baud)
             if self._answers(tty):
                 _log.debug("%s answers at %d baud", self._node, baud)
