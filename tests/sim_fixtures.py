@@ -46,10 +46,13 @@ class SimProcess:
 
 
 @contextlib.contextmanager
-def sim_process(*arguments: str, python: str = sys.executable) -> Iterator[SimProcess]:
-    """The simulator as a process, ended with the block: ``sim_process("--state", str(path), "--fault", "hold@12")``."""
+def sim_process(*arguments: str, options: tuple[str, ...] = ()) -> Iterator[SimProcess]:
+    """The simulator as a process, ended with the block: ``sim_process("--state", str(path), "--fault", "hold@12")``.
+
+    ``options`` are Python's own.
+    """
     with subprocess.Popen(
-        [python, "-m", "dpptag.sim", "nfc", *arguments],
+        [sys.executable, *options, "-m", "dpptag.sim", "nfc", *arguments],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
