@@ -21,6 +21,10 @@ APPROACH_TRIES: Final = 3
 """A hand that brings a tag passes the edge of the field; so often a tag may drop out while it is only read."""
 
 
+CARRIES_OTHER: Final = "tag-carries-other"
+"""Code of the one ledger conflict that is about a single tag: it ends neither a run nor a resolve."""
+
+
 class StatementMaker(Protocol):
     """Signs for one chip."""
 
@@ -141,7 +145,7 @@ def finish(link: Type2Link, tag: Type2Tag, row: Row, ledger: Ledger, judge: Judg
 def carries_other(tag: Type2Tag, row: Row) -> LedgerConflict:
     return LedgerConflict(
         f"tag {tag.uid.hex()} should hold row {row.item.number} of job {row.job!r} but holds something else",
-        code="tag-carries-other",
+        code=CARRIES_OTHER,
         action=f"find out who wrote it, then: dpptag line resolve --void {tag.uid.hex()} --reason TEXT",
         chip=tag.uid.hex(),
         row=row.item.number,

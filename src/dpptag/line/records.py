@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from dpptag.errors import DpptagError
 from dpptag.ledger import Row
-from dpptag.model.outcome import TagOutcome
+from dpptag.model.outcome import RowState, TagOutcome
 from dpptag.tags import Type2Tag
 
 
@@ -63,12 +63,12 @@ def tag_record(
         code=error.code if error else None,
         message=error.message if error else None,
         action=error.action if error else None,
-        tag_state=_tag_state(outcome, error),
+        tag_state=_tag_state(outcome, row, error),
     )
 
 
-def _tag_state(outcome: TagOutcome, error: DpptagError | None) -> str | None:
+def _tag_state(outcome: TagOutcome, row: Row | None, error: DpptagError | None) -> str | None:
     if error is None:
         return None
-    untouched = outcome is TagOutcome.REFUSED
+    untouched = outcome is TagOutcome.REFUSED or row is None or row.state is RowState.RESERVED
     return str(error.facts.get("tag_state") or ("untouched" if untouched else "unknown"))

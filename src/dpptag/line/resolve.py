@@ -11,7 +11,6 @@ from typing import Final
 from dpptag.codec.layout import read_ndef
 from dpptag.errors import (
     CodecError,
-    DeviceError,
     DpptagError,
     LedgerConflict,
     TagError,
@@ -22,10 +21,9 @@ from dpptag.errors import (
     VerificationError,
 )
 from dpptag.ledger import Ledger, Row
-from dpptag.line.encode import Judge, Laps, Standing, approach, finish, standing
+from dpptag.line.encode import CARRIES_OTHER, Judge, Laps, Standing, approach, finish, standing
 from dpptag.line.feed import Found, Phase, TagFeed
 from dpptag.line.records import TagRecord, tag_record
-from dpptag.line.session import DAMAGED_ANSWER
 from dpptag.links import NfcReader
 from dpptag.model.identifiers import ChipNumber
 from dpptag.model.outcome import RowState, TagOutcome
@@ -116,7 +114,7 @@ class Resolver:
             row = self._waiting.get(ChipNumber(tag.uid))
             if row is None:
                 raise TagRefused(
-                    "no open row waits for this tag", code="tag-not-open", action="put it back", uid=found.uid
+                    "no open row waits for this tag", code="tag-not-open", action="put it back", chip=found.uid
                 )
             row = finish(link, tag, row, self._ledger, self._judge, laps)
             self._settled.append(self._waiting.pop(ChipNumber(tag.uid)))
@@ -127,8 +125,8 @@ class Resolver:
             outcome, error = TagOutcome.FAILED, failure
             if isinstance(failure, TagLost | TagSwapped):
                 self._feed.left()
-        except (LedgerConflict, DeviceError) as failure:
-            if failure.code not in ("tag-carries-other", DAMAGED_ANSWER):
+        except LedgerConflict as failure:
+            if failure.code != CARRIES_OTHER:
                 raise
             outcome, error = TagOutcome.FAILED, failure
         self._tell(found, outcome, tag, row, laps, error)

@@ -24,6 +24,7 @@ from dpptag.errors import (
 )
 from dpptag.ledger import Item, Ledger, Row
 from dpptag.line.encode import (
+    CARRIES_OTHER,
     Judge,
     Laps,
     Standing,
@@ -44,9 +45,6 @@ from dpptag.tags import Type2Tag, plan_write
 
 OPEN_TAG_SECONDS: Final = 15.0
 """Once all that is left are tags that dropped out half-way: time to put one back before the run ends without them."""
-
-DAMAGED_ANSWER: Final = "tag-answer-damaged"
-"""The one device error that speaks of the tag (noise on the air), not of the reader."""
 
 
 @unique
@@ -161,14 +159,12 @@ class Session:
             return self._tell(turn, TagOutcome.FAILED, error)
         except LedgerConflict as error:
             record = self._tell(turn, TagOutcome.FAILED, error)
-            if error.code != "tag-carries-other":
+            if error.code != CARRIES_OTHER:
                 raise
             return record
         except DeviceError as error:
-            record = self._tell(turn, TagOutcome.FAILED, error)
-            if error.code != DAMAGED_ANSWER:
-                raise
-            return record
+            self._tell(turn, TagOutcome.FAILED, error)
+            raise
         return self._tell(turn, outcome)
 
     def _work(self, turn: Turn) -> TagOutcome:
@@ -186,7 +182,7 @@ class Session:
                 f"this tag is row {row.item.number} of job {row.job!r}",
                 code="tag-of-another-job",
                 action="take another tag",
-                uid=tag.uid.hex(),
+                chip=tag.uid.hex(),
                 job=row.job,
             )
         if row.is_open:
@@ -200,7 +196,7 @@ class Session:
                 f"this tag was finished as row {row.item.number} and no longer holds its statement",
                 code="tag-changed",
                 action=f"set it aside, then: dpptag line resolve --void {tag.uid.hex()} --reason TEXT",
-                uid=tag.uid.hex(),
+                chip=tag.uid.hex(),
                 tag_state="unknown",
             )
         self._judge.judge(tag.ndef, ChipNumber(tag.uid))
@@ -230,15 +226,15 @@ class Session:
                 f"this is an {tag.chip_name}; the job allows {', '.join(self._job.chips)}",
                 code="tag-chip-not-allowed",
                 action="take another tag, or name this chip in chips.allowed",
-                uid=uid,
-                chip=tag.chip_name,
+                chip=uid,
+                chip_type=tag.chip_name,
             )
         if not is_blank(tag) and not self._job.overwrite:
             raise TagRefused(
                 f"this tag is not blank ({tag.content.state.value}) and the ledger does not know it",
                 code="tag-not-blank",
                 action="take a blank tag, or set line.overwrite = true to lose what is on it",
-                uid=uid,
+                chip=uid,
                 found=tag.content.state.value,
             )
 
@@ -257,7 +253,7 @@ class Session:
             f"no row is left for this tag; {len(self._open)} rows wait for their own tags",
             code="no-row-left",
             action="put back the tags that dropped out, or: dpptag line resolve",
-            uid=chip.hex,
+            chip=chip.hex,
         )
 
     def _tell(self, turn: Turn, outcome: TagOutcome, error: DpptagError | None = None) -> TagRecord:

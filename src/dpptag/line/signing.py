@@ -134,7 +134,7 @@ def _key_trouble(trust: TrustStore, issuer: Issuer, slot: int, key: PublicKey, t
     known = trust.key(issuer, slot)
     if known is None:
         return f"{issuer.name} has no key in slot {slot}"
-    if known.public_key != key:
+    if known.public_key.thumbprint() != key.thumbprint():
         return f"slot {slot} of {issuer.name} holds another key than the job's"
     if known.status is not KeyStatus.ACTIVE:
         return f"the key in slot {slot} of {issuer.name} is {known.status.name.lower()}"

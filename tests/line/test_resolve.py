@@ -1,0 +1,190 @@
+"""What a crash left open is settled by reading the tag."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from dpptag.errors import DeviceLost, LedgerConflict, UsageError
+from dpptag.ledger import Row
+from dpptag.line import find_row, read_job, void_row
+from dpptag.model.outcome import RowState
+from dpptag.tags import Type2Tag, identify
+from tests.line.line_rig import LineRig, at, write_commands
+
+
+def cut_off(
+    path: Path, part: float, *, fault: str = "hold", rows: int = 1, tags: str = "NTAG213", **job: str
+) -> LineRig:
+    """A line whose reader went silent, for good, ``part`` of the way through writing and reading back its first tag."""
+    rig = LineRig(path, rows=rows, tags=tags, **job)
+    with pytest.raises(DeviceLost):
+        rig.run(fault=f"{fault}@{at(write_commands(path), part)}")
+    return rig
+
+
+def message_of(rig: LineRig, number: int = 1) -> bytes | None:
+    with rig.ledger() as ledger:
+        return ledger.rows("battery")[number - 1].message
+
+
+@contextmanager
+def tag_of(rig: LineRig) -> Iterator[Type2Tag]:
+    with rig.reader() as reader:
+        link = reader.sense()
+        assert link is not None
+        yield identify(link)
+    rig.sim.close()
+
+
+@pytest.mark.parametrize("fault", ["hold", "hold-after"])
+@pytest.mark.parametrize("part", [0.0, 0.03, 0.5, 0.7, 0.75, 0.8, 1.0])
+def test_a_row_is_settled_wherever_its_write_ended(tmp_path: Path, fault: str, part: float) -> None:
+    rig = cut_off(tmp_path, part, fault=fault)
+    assert rig.states() == ["writing"]
+    message = message_of(rig)
+    resolution, told = rig.resolve()
+    assert (resolution.is_complete, told.outcomes, rig.states()) == (True, ["resumed"], ["verified"])
+    assert message_of(rig) == message
+
+
+def test_a_reserved_row_is_left_for_the_next_run(tmp_path: Path) -> None:
+    rig = LineRig(tmp_path)
+    job = read_job(rig.folder.job)
+    with rig.ledger() as ledger:
+        ledger.register_job(job.entry)
+        ledger.reserve(job.entry, job.entry.items[0])
+    resolution, told = rig.resolve()
+    assert (resolution.is_complete, told.records) == (True, [])
+    assert [row.state for row in resolution.reserved] == [RowState.RESERVED]
+
+
+def test_a_written_row_is_judged_and_not_written_again(tmp_path: Path) -> None:
+    rig = LineRig(tmp_path, rows=1, tags="NTAG213")
+    with pytest.raises(LedgerConflict):
+        rig.run(judge=Unlucky())
+    assert rig.states() == ["written"]
+    resolution, told = rig.resolve()
+    assert (resolution.is_complete, rig.states()) == (True, ["verified"])
+    assert "write" not in told.records[0].seconds
+
+
+class Unlucky:
+    """Stands for a process that dies between reading back and judging."""
+
+    def judge(self, message: bytes, chip: object) -> None:
+        raise LedgerConflict("the process ends here", code="end")
+
+
+def test_tags_of_no_open_row_are_left_alone(tmp_path: Path) -> None:
+    rig = cut_off(tmp_path, 0.3, rows=2, tags="NTAG213*3")
+    before = json.loads(rig.state.read_text())["tags"][1:]
+    resolution, told = rig.resolve(position=1)
+    assert told.codes == ["tag-not-open"] * 2
+    assert [row.item.number for row in resolution.waiting] == [1]
+    assert json.loads(rig.state.read_text())["tags"][1:] == before
+    assert not resolution.is_complete
+
+
+def test_a_tag_that_holds_something_else_is_a_conflict(tmp_path: Path) -> None:
+    rig = cut_off(tmp_path, 0.3)
+    state = json.loads(rig.state.read_text())
+    for page, value in {4: "0309d101", 5: "05550461", 6: "2e62632f", 7: "fe000000"}.items():
+        state["tags"][0]["pages"][page] = value
+    rig.state.write_text(json.dumps(state))
+    resolution, told = rig.resolve()
+    assert (told.outcomes, told.codes) == (["failed"], ["tag-carries-other"])
+    assert [row.item.number for row in resolution.conflicts] == [1]
+    assert json.loads(rig.state.read_text())["tags"][0]["pages"][4] == "0309d101"
+    assert rig.states() == ["writing"]
+
+
+def test_former_content_that_the_job_may_lose_is_no_conflict(tmp_path: Path) -> None:
+    """Killed after the intent was committed and before the first page: the tag still holds what stood there."""
+    first = LineRig(tmp_path / "first", rows=1, tags="NTAG213")
+    first.run()
+    rig = LineRig(tmp_path / "second", rows=1, tags="NTAG213", line__overwrite="true")
+    rig.state = first.state
+    with pytest.raises(DeviceLost):
+        rig.run(fault=f"hold@{at(write_commands(tmp_path), 0.0)}")
+    assert rig.states() == ["writing"]
+    with tag_of(rig) as tag, first.ledger() as ledger:
+        assert tag.ndef == ledger.rows("battery")[0].message
+    resolution, _ = rig.resolve()
+    assert (resolution.is_complete, rig.states()) == (True, ["verified"])
+
+
+def test_a_row_is_named_by_chip_by_job_and_number_or_by_number_alone(tmp_path: Path) -> None:
+    rig = LineRig(tmp_path)
+    rig.run()
+    with rig.ledger() as ledger:
+        row = ledger.rows("battery")[1]
+        assert row.chip is not None
+        for name in (row.chip.hex, row.chip.hex.upper(), "battery:2", "2"):
+            assert find_row(ledger, name) == row
+        for unknown in ("04000000000000", "battery:9", "9", "nobody:1"):
+            with pytest.raises(LedgerConflict):
+                find_row(ledger, unknown)
+        with pytest.raises(UsageError):
+            find_row(ledger, "row two")
+        rig.folder.write_job(job__name='"second"')
+        rig.folder.write_passport("SN8")
+        rig.folder.write_rows([["gtin", "serial"], ["09520123456788", "SN8"]])
+        ledger.register_job(read_job(rig.folder.job).entry)
+        with pytest.raises(UsageError, match="which row"):
+            find_row(ledger, "2")
+
+
+def open_row(rig: LineRig) -> Row:
+    with rig.ledger() as ledger:
+        return ledger.open_rows()[0]
+
+
+def test_a_void_without_the_tag_at_hand_revokes_it(tmp_path: Path) -> None:
+    rig = cut_off(tmp_path, 0.3)
+    with rig.ledger() as ledger:
+        void_row(ledger, open_row(rig), "lost on the floor")
+        assert len(ledger.revocations()) == 1
+
+
+def test_a_tag_read_without_a_byte_of_its_signature_is_not_revoked(tmp_path: Path) -> None:
+    rig = cut_off(tmp_path, 0.03)
+    with tag_of(rig) as tag, rig.ledger() as ledger:
+        void_row(ledger, open_row(rig), "wrong reel", tag)
+        assert ledger.revocations() == ()
+
+
+@pytest.mark.parametrize("part", [0.6, 1.0])
+def test_a_tag_that_holds_part_of_its_signature_is_revoked(tmp_path: Path, part: float) -> None:
+    rig = cut_off(tmp_path, part)
+    with tag_of(rig) as tag, rig.ledger() as ledger:
+        void_row(ledger, open_row(rig), "wrong reel", tag)
+        assert len(ledger.revocations()) == 1
+
+
+def test_another_tag_at_hand_spares_nothing(tmp_path: Path) -> None:
+    rig = cut_off(tmp_path, 0.03)
+    other = LineRig(tmp_path / "other", rows=1, tags="NTAG213", seed=8)
+    with tag_of(other) as tag, rig.ledger() as ledger:
+        void_row(ledger, open_row(rig), "lost", tag)
+        assert len(ledger.revocations()) == 1
+
+
+def test_a_voided_item_gets_a_new_tag(tmp_path: Path) -> None:
+    rig = cut_off(tmp_path, 0.3, tags="NTAG213*2")
+    with rig.ledger() as ledger:
+        void_row(ledger, open_row(rig), "tag dead")
+    summary, told = rig.run(position=1)
+    assert (summary.is_complete, told.outcomes) == (True, ["encoded"])
+    assert rig.states() == ["void", "verified"]
+
+
+def test_resolve_waits_for_no_job_that_another_process_runs(tmp_path: Path) -> None:
+    rig = cut_off(tmp_path, 0.3)
+    with rig.ledger() as ledger, ledger.working_on("battery"), pytest.raises(LedgerConflict) as caught:
+        rig.resolve()
+    assert caught.value.code == "job-busy"
