@@ -1,0 +1,1 @@
+"""Field work: tag after tag at a reader, judged offline."""

@@ -251,12 +251,12 @@ def judge_uhf(
     return _judge(run, tid, trust, today, passport_digest)
 
 
-def unreadable(error: CodecError | InputError, chip: bytes | None, trust: TrustStore, today: int) -> Report:
-    """The report of a tag whose memory holds no message at all: blank, torn or foreign."""
+def unreadable(reason: str, code: str, chip: bytes | None, trust: TrustStore, today: int) -> Report:
+    """The report of a tag whose memory holds no message at all: torn, unformatted, of an unknown kind."""
 
     def run(found: Findings) -> None:
         found.chip = chip
-        raise Unreadable(error.message, check=2, code=error.code)
+        raise Unreadable(reason, check=2, code=code)
 
     return _judge(run, chip, trust, today, None)[0]
 
