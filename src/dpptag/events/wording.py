@@ -9,15 +9,32 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from enum import StrEnum, unique
 from typing import Final
 
 from dpptag.codec import digital_link
-from dpptag.errors import InputError
-from dpptag.events.gs1_uri import CANONICAL, canonical_identifier
+from dpptag.errors import InputError, LinkError
+from dpptag.events.gs1_uri import canonical_identifier
 
-BIZ_STEPS: Final = frozenset({"destroying", "repairing"})
-DISPOSITIONS: Final = frozenset({"active", "available", "damaged", "needs_replacement", "unavailable"})
-"""The CBV words that the event kinds use; a test holds them against the schema's own lists."""
+
+@unique
+class BizStep(StrEnum):
+    """The CBV business steps that the event kinds use; a test holds them against the schema's list."""
+
+    DESTROYING = "destroying"
+    REPAIRING = "repairing"
+
+
+@unique
+class Disposition(StrEnum):
+    """The CBV dispositions that the event kinds use; a test holds them against the schema's list."""
+
+    ACTIVE = "active"
+    AVAILABLE = "available"
+    DAMAGED = "damaged"
+    NEEDS_REPLACEMENT = "needs_replacement"
+    UNAVAILABLE = "unavailable"
+
 
 _PLAIN_URI: Final = re.compile(
     r"urn:uuid:[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}|did:web:[A-Za-z0-9.%:_-]{1,200}|ni:///sha-256;[A-Za-z0-9_-]{43}"
@@ -27,26 +44,32 @@ _DATE_TIME: Final = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:.*", re.DOTALL)
 _ADDRESS: Final = re.compile(r"(?:https?:|urn:|dpt:|rdfs:|cbv:).*", re.DOTALL | re.I)
 
 
-def check_identifier(what: str, text: str) -> str:
-    """``text`` if it is a canonical Digital Link at its finest level, ``urn:uuid:``, ``did:web:`` or RFC 6920 ``ni:``.
+def item_identifier(text: str) -> str:
+    """The identifier by which events name the item of a Digital Link on any host, or of an EPC URN.
 
-    Raises InputError naming ``what``, or LinkError.
+    On id.gs1.org and at its finest level: variant and lot go where there is a serial. ``urn:uuid:``, ``did:web:`` and
+    RFC 6920 ``ni:`` URIs are their own. Raises LinkError for anything else.
     """
     if _PLAIN_URI.fullmatch(text):
         return text
-    canonical = canonical_identifier(text)
+    return canonical_identifier(digital_link.parse(canonical_identifier(text)).canonical)
+
+
+def check_identifier(what: str, text: str) -> str:
+    """``text`` if it is in the form of :func:`item_identifier`. Raises InputError naming ``what``."""
+    try:
+        canonical = item_identifier(text)
+    except LinkError as exc:
+        raise InputError(
+            f"the {what} {text[:120]!r} is no GS1 Digital Link, urn:uuid:, did:web: or ni: {exc.message}",
+            code="event-identifier",
+        ) from exc
     if canonical != text:
         raise InputError(
             f"the {what} is not in its canonical form: {text[:120]!r}",
             code="event-identifier-form",
             action=f"write it as {canonical[:120]}",
         )
-    if not text.startswith(CANONICAL):
-        raise InputError(
-            f"the {what} is no GS1 Digital Link on id.gs1.org, urn:uuid:, did:web: or ni: {text[:120]!r}",
-            code="event-identifier",
-        )
-    digital_link.parse(text)  # check digit, lengths, characters, order of the qualifiers
     return text
 
 
