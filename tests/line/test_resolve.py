@@ -80,6 +80,18 @@ class Unlucky:
         raise LedgerConflict("the process ends here", code="end")
 
 
+def test_a_tag_that_drops_out_while_it_is_settled_is_taken_up_again(tmp_path: Path) -> None:
+    rig = cut_off(tmp_path, 0.3)
+    resolution, told = rig.resolve(fault=f"pull@{at(write_commands(tmp_path / 'again'), 0.5)}+1")
+    assert (resolution.is_complete, told.outcomes) == (True, ["failed", "resumed"])
+
+
+def test_a_card_that_is_no_tag_of_ours_does_not_stop_resolve(tmp_path: Path) -> None:
+    rig = cut_off(tmp_path, 0.3, tags="NTAG213+SAK20")
+    resolution, told = rig.resolve(position=1)
+    assert (told.codes, len(resolution.waiting)) == (["tag-not-type-2"], 1)
+
+
 def test_tags_of_no_open_row_are_left_alone(tmp_path: Path) -> None:
     rig = cut_off(tmp_path, 0.3, rows=2, tags="NTAG213*3")
     before = json.loads(rig.state.read_text())["tags"][1:]

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from dpptag.crypto import PrivateKey
-from dpptag.errors import DeviceLost, DeviceProtocolError, Forged, JobError, LedgerConflict
+from dpptag.errors import DeviceLost, DeviceProtocolError, Forged, JobError, LedgerConflict, LedgerDamaged
+from dpptag.ledger import Ledger
 from dpptag.line import JobPlan, KeyJudge, Phase, RunEnd, TagRecord, read_job
 from dpptag.model.identifiers import ChipNumber
 from dpptag.model.outcome import RowState, TagOutcome
@@ -157,6 +158,7 @@ def test_a_refused_tag_keeps_no_row(tmp_path: Path) -> None:
     set_pages(rig, 0, {2: pages_of(rig, 0)[2][:4] + "f0ff"})
     summary, told = rig.run()
     assert (told.outcomes, told.codes[0]) == (["refused", "encoded"], "tag-locked")
+    assert [record.row for record in told.records] == [None, 1]
     assert (summary.is_complete, rig.states()) == (True, ["verified"])
 
 
@@ -169,6 +171,19 @@ def test_a_tag_pulled_at_any_command_and_put_back_ends_verified(tmp_path: Path, 
     with rig.ledger() as ledger:
         assert len(ledger.rows("battery")) == 1
         assert ledger.revocations() == ()
+
+
+def test_a_tag_that_drops_out_on_its_way_in_is_selected_again(tmp_path: Path) -> None:
+    rig = LineRig(tmp_path, rows=1, tags="NTAG213")
+    _, told = rig.run(fault=f"pull@{write_commands(tmp_path)[0] - 4}+0")
+    assert told.outcomes == ["encoded"]
+
+
+def test_a_tag_taken_away_before_it_was_read_is_untouched(tmp_path: Path) -> None:
+    rig = LineRig(tmp_path, rows=1, tags="NTAG213")
+    _, told = rig.run(fault=f"pull@{write_commands(tmp_path)[0] - 4}+1")
+    assert told.outcomes == ["failed", "encoded"]
+    assert (told.records[0].row, told.records[0].tag_state) == (None, "untouched")
 
 
 def test_a_tag_torn_in_mid_page_is_resumed_with_the_same_message(tmp_path: Path) -> None:
@@ -321,6 +336,43 @@ def test_what_the_row_cannot_explain_is_a_conflict_and_not_overwritten(tmp_path:
     assert (told.outcomes, told.codes) == (["failed"], ["tag-carries-other"])
     assert pages_of(rig, 0)[4] == "0309d101"
     assert [row.state for row in summary.open_rows] == [RowState.WRITING]
+
+
+@pytest.mark.parametrize("step", ["reserve", "start_writing"])
+def test_no_page_is_written_before_its_step_is_on_disk(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise LedgerDamaged("the disk is full", code="ledger-disk-full")
+
+    rig = LineRig(tmp_path, rows=1, tags="NTAG213")
+    rig.reader().close()
+    rig.sim.close()
+    before = pages_of(rig, 0)
+    with monkeypatch.context() as broken:
+        broken.setattr(Ledger, step, full)
+        with pytest.raises(LedgerDamaged):
+            rig.run()
+    assert pages_of(rig, 0) == before
+    assert rig.run()[0].is_complete
+
+
+@pytest.mark.parametrize("step", ["mark_written", "mark_verified"])
+def test_a_step_that_the_disk_did_not_take_is_settled_by_the_next_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise LedgerDamaged("the disk is full", code="ledger-disk-full")
+
+    rig = LineRig(tmp_path, rows=1, tags="NTAG213")
+    with monkeypatch.context() as broken:
+        broken.setattr(Ledger, step, full)
+        with pytest.raises(LedgerDamaged):
+            rig.run()
+    written = pages_of(rig, 0)
+    summary, told = rig.run()
+    assert (summary.is_complete, told.outcomes) == (True, ["resumed"])
+    assert pages_of(rig, 0) == written
 
 
 def test_a_job_that_contradicts_the_ledger_touches_no_tag(rig: LineRig) -> None:

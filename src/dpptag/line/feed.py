@@ -62,6 +62,10 @@ class TagFeed:
             if limit is not None and self._monotonic() - started >= limit:
                 return None
 
+    def holds(self, uid: str) -> None:
+        """The tag in hand is this one: another may have taken the place of the one found while it was selected."""
+        self._handled = uid
+
     def left(self) -> None:
         """The tag in hand dropped out while it was worked on: it may come back at once, and is then taken up again."""
         self._handled = None

@@ -81,12 +81,12 @@ class Resolver:
 
     def run(self) -> Resolution:
         """Raises DeviceError and LedgerError; LedgerConflict where another process works on one of the jobs."""
-        opened = self._ledger.open_rows(self._job)
+        jobs = sorted({row.job for row in self._ledger.open_rows(self._job) if row.chip is not None})
         with ExitStack() as locks:
-            for job in sorted({row.job for row in opened}):
+            for job in jobs:
                 locks.enter_context(self._ledger.working_on(job))
             opened = self._ledger.open_rows(self._job)
-            self._waiting = {row.chip: row for row in opened if row.chip is not None}
+            self._waiting = {row.chip: row for row in opened if row.chip is not None and row.job in jobs}
             while self._waiting:
                 found = self._feed.next(self._idle_seconds)
                 if found is None:
@@ -110,6 +110,7 @@ class Resolver:
                 assert found.refusal is not None
                 raise found.refusal
             link, tag = approach(self._feed.reader, found.link)
+            self._feed.holds(tag.uid.hex())
             laps.lap("identify")
             row = self._waiting.get(ChipNumber(tag.uid))
             if row is None:
@@ -147,7 +148,7 @@ class Resolver:
                 self._conflicts.append(self._waiting.pop(row.chip))
             elif row.chip is not None:
                 self._waiting[row.chip] = row
-        self._report(tag_record(outcome, found.uid, tag, row, laps.seconds, {}, error))
+        self._report(tag_record(outcome, tag.uid.hex() if tag else found.uid, tag, row, laps.seconds, {}, error))
 
 
 def find_row(ledger: Ledger, target: str) -> Row:

@@ -83,12 +83,16 @@ class Turn:
         self.tag: Type2Tag | None = None
         self.row: Row | None = None
 
+    @property
+    def uid(self) -> str:
+        return self.tag.uid.hex() if self.tag else self.found.uid
+
 
 class Session:
     """A run of one job on one reader.
 
     ``report`` gets a Phase on every change and one TagRecord for each tag. ``idle_seconds`` without a tag end the run;
-    None waits for ever. Raises DeviceError and LedgerError, after the tag in hand was reported.
+    None waits for ever. Raises DeviceError, after the tag in hand was reported, and LedgerError.
     """
 
     def __init__(
@@ -152,6 +156,8 @@ class Session:
         try:
             outcome = self._work(turn)
         except TagRefused as error:
+            if turn.row is not None and turn.row.state is RowState.RESERVED:
+                turn.row = None  # it goes to the next tag
             return self._tell(turn, TagOutcome.REFUSED, error)
         except (TagError, VerificationError) as error:
             if isinstance(error, TagLost | TagSwapped):
@@ -173,6 +179,7 @@ class Session:
             raise turn.found.refusal
         link, tag = approach(self._feed.reader, turn.found.link)
         turn.tag = tag
+        self._feed.holds(tag.uid.hex())
         turn.laps.lap("identify")
         turn.row = row = self._ledger.row_by_chip(ChipNumber(tag.uid))
         if row is None:
@@ -267,7 +274,7 @@ class Session:
         if row is not None and not row.is_open:
             self._open.discard(row.id)
         metadata = self._rows[row.item.number].metadata if row is not None and row.job == self._job.name else {}
-        record = tag_record(outcome, turn.found.uid, turn.tag, row, turn.laps.seconds, metadata, error)
+        record = tag_record(outcome, turn.uid, turn.tag, row, turn.laps.seconds, metadata, error)
         self._outcomes[outcome] += 1
         self._report(record)
         return record
