@@ -16,7 +16,7 @@ from dpptag.cli.device import opened_reader
 from dpptag.cli.options import home_folder, home_option, json_option, load_private_key, load_trust, path_type
 from dpptag.cli.output import emit, emit_json, facts, say, table
 from dpptag.crypto import PrivateKey
-from dpptag.errors import EXIT_OK, EXIT_TAG, UsageError
+from dpptag.errors import EXIT_LEDGER, EXIT_OK, EXIT_TAG, UsageError
 from dpptag.ledger import Ledger
 from dpptag.line import (
     Job,
@@ -142,7 +142,7 @@ def resolve(
         emit(facts(value))
     if not result.is_complete:
         say("not all is settled: lay the waiting tags on the reader and call again, or give them up with --void CHIP")
-    return EXIT_OK if result.is_complete else EXIT_TAG
+    return EXIT_LEDGER if result.conflicts else EXIT_OK if result.is_complete else EXIT_TAG
 
 
 @command.command()

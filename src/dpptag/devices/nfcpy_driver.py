@@ -66,8 +66,15 @@ _ACK: Final = 0x0A
 _CRC_BYTES: Final = 2
 
 
+_LEAST_WAIT_MS: Final = 500
+"""nfcpy gives the ACK frame 100 ms. The chip needs one, but a loaded host or hub holds it back longer: a reader must not
+be called lost for that. Costs time only where nothing answers."""
+
+
 class _LoggedTty(TTY):
     """nfcpy's serial transport, its frames logged at TRAFFIC; a password on its way to the tag is masked."""
+
+    least_wait_ms = 0  # while speeds are probed, silence is an answer
 
     def write(self, frame: bytes | bytearray) -> None:
         at = bytes(frame).find(b"\xd4\x42\x1b")  # InCommunicateThru of PWD_AUTH
@@ -75,7 +82,7 @@ class _LoggedTty(TTY):
         super().write(frame)
 
     def read(self, timeout: int) -> bytearray | None:
-        frame = super().read(timeout)
+        frame = super().read(max(timeout, self.least_wait_ms))
         logs.traffic(_log, "<", bytes(frame or b""))
         return frame
 
@@ -149,6 +156,7 @@ class NfcpyReader:
             with _foreign_errors(self._node):
                 self._tty = _LoggedTty(self._node)
                 self._wake(self._tty)
+                self._tty.least_wait_ms = _LEAST_WAIT_MS
                 chipset = pn532.Chipset(self._tty, logger=logging.getLogger("nfc.clf.pn532"))
                 self._raise_speed(self._tty, chipset, max(bauds))
                 self._device = pn532.Device(chipset, logger=logging.getLogger("nfc.clf.pn532"))

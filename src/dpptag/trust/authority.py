@@ -13,7 +13,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from dpptag.crypto import PrivateKey, PublicKey, Signer, parse_public_pem, write_secret_file
+from dpptag.crypto import (
+    PrivateKey,
+    PublicKey,
+    Signer,
+    parse_private_pem,
+    parse_public_pem,
+    write_secret_file,
+)
 from dpptag.errors import TrustDataError
 from dpptag.trust.issuers import Bundle, Issuer, IssuerKey, KeyStatus, open_bundle, sign_bundle
 from dpptag.trust.scopes import Scope, parse_scope
@@ -32,6 +39,12 @@ def create_root(folder: Path, passphrase: bytes | None) -> PublicKey:
     write_secret_file(folder / ROOT_KEY, root.pkcs8(passphrase))
     write_atomically(folder / ROOT_PUB, root.public_key.pem().encode())
     return root.public_key
+
+
+def load_root(folder: Path, passphrase: bytes | None) -> PrivateKey:
+    """``root.key``. Raises TrustDataError for no trust folder, KeyFileError for the key."""
+    read_list(folder)
+    return parse_private_pem((folder / ROOT_KEY).read_bytes(), passphrase)
 
 
 @dataclass(frozen=True, slots=True)
