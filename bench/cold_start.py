@@ -20,7 +20,17 @@ AIM, BOUND = 1.3, 1.5
 URI = "https://id.example.com/01/09520123456788/21/12345"
 CHIP = "04a1b2c3d4e5f6"
 PEER = "import click; from cryptography.hazmat.primitives.asymmetric import ec; from cryptography.hazmat.primitives import hashes"
-HEAVY = ("pydantic", "sqlite3", "nfc", "serial", "usb1", "dpptag.devices", "dpptag.sim", "dpptag.ledger", "dpptag.events")
+HEAVY = (
+    "pydantic",
+    "sqlite3",
+    "nfc",
+    "serial",
+    "usb1",
+    "dpptag.devices",
+    "dpptag.sim",
+    "dpptag.ledger",
+    "dpptag.events",
+)
 
 
 def run(arguments: list[str], **kwargs: object) -> float:
@@ -35,10 +45,50 @@ def prepare(dpptag: str, folder: Path) -> list[str]:
 
     call("trust", "init", "--out", "trust")
     call("keys", "new", "--out", "issuer.key", "--unsafe-plain")
-    call("trust", "add-issuer", "--dir", "trust", "--name", "Ours", "--scope", "gcp:9520123", "--key", "issuer.pub", "--slot", "1")
+    call(
+        "trust",
+        "add-issuer",
+        "--dir",
+        "trust",
+        "--name",
+        "Ours",
+        "--scope",
+        "gcp:9520123",
+        "--key",
+        "issuer.pub",
+        "--slot",
+        "1",
+    )
     call("trust", "sign", "--dir", "trust", "--expires", "2099-01-01")
-    call("sign", "--uri", URI, "--chip", CHIP, "--digest", "0", "--level", "minimal", "--key", "issuer.key", "--slot", "1", "--out", "tag.ndef")
-    return ["verify", "--ndef", "tag.ndef", "--chip", CHIP, "--trust", "trust/issuers.cose", "--root", "trust/root.pub", "--json"]
+    call(
+        "sign",
+        "--uri",
+        URI,
+        "--chip",
+        CHIP,
+        "--digest",
+        "0",
+        "--level",
+        "minimal",
+        "--key",
+        "issuer.key",
+        "--slot",
+        "1",
+        "--out",
+        "tag.ndef",
+    )
+    return [
+        "verify",
+        "--ndef",
+        "tag.ndef",
+        "--chip",
+        CHIP,
+        "--trust",
+        "trust/issuers.cose",
+        "--root",
+        "trust/root.pub",
+        "--json",
+    ]
 
 
 def main() -> None:

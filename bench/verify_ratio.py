@@ -30,7 +30,14 @@ from dpptag.trust.verification import Findings, check_nfc
 URI = "https://id.example-company.com/01/09520123456788/10/6789/21/12345"
 CHIP = ChipNumber.from_hex("04a1b2c3d4e5f6")
 DAY = 20778
-LEVELS = ((Level.MINIMAL, 0), (Level.MINIMAL, 16), (Level.COMPACT, 0), (Level.COMPACT, 16), (Level.COMPACT, 32), (Level.FULL, 32))
+LEVELS = (
+    (Level.MINIMAL, 0),
+    (Level.MINIMAL, 16),
+    (Level.COMPACT, 0),
+    (Level.COMPACT, 16),
+    (Level.COMPACT, 32),
+    (Level.FULL, 32),
+)
 AIM, BOUND = 1.25, 1.5
 
 
@@ -38,7 +45,8 @@ def trust_with(key: PrivateKey, issuers: int) -> TrustStore:
     """A store of many issuers, ours among them."""
     ours = Issuer("Ours", (parse_scope("gcp:9520123"),), (IssuerKey(1, key.public_key),))
     others = tuple(
-        Issuer(f"Issuer {n}", (parse_scope(f"gcp:{1000000 + n}"),), (IssuerKey(1, key.public_key),)) for n in range(issuers)
+        Issuer(f"Issuer {n}", (parse_scope(f"gcp:{1000000 + n}"),), (IssuerKey(1, key.public_key),))
+        for n in range(issuers)
     )
     return TrustStore(Bundle(DAY, DAY + 90, (ours, *others)))
 
@@ -90,7 +98,11 @@ def main() -> None:
     parser.add_argument("--calls", type=int, default=200)
     options = parser.parse_args()
     results = [measure(level, width, options.rounds, options.calls) for level, width in LEVELS]
-    print(json.dumps({"bench": "verify_ratio", "rounds": options.rounds, "calls": options.calls, "results": results}, indent=1))
+    print(
+        json.dumps(
+            {"bench": "verify_ratio", "rounds": options.rounds, "calls": options.calls, "results": results}, indent=1
+        )
+    )
     if not all(result["within_bound"] for result in results if result["level"] in ("minimal", "compact")):
         raise SystemExit(1)
 

@@ -67,8 +67,8 @@ _CRC_BYTES: Final = 2
 
 
 _LEAST_WAIT_MS: Final = 500
-"""nfcpy gives the ACK frame 100 ms. The chip needs one, but a loaded host or hub holds it back longer: a reader must not
-be called lost for that. Costs time only where nothing answers."""
+"""nfcpy gives the ACK frame 100 ms. The chip needs one, but a loaded host or hub holds it back longer: that is no
+reason to call a reader lost. Costs time only where nothing answers."""
 
 
 class _LoggedTty(TTY):
