@@ -179,7 +179,8 @@ def _parse_sign1(data: bytes, labels: frozenset[int]) -> cose.Sign1:
         raise LayoutError("header labels other than the format names", code="statement-labels")
     if len(sign1.signature) != SIGNATURE_BYTES:
         raise LayoutError("a signature has 64 bytes", code="signature-length", found=len(sign1.signature))
-    if sign1.protected_header[Header.ALG] not in _ALGORITHMS:
+    algorithm = sign1.protected_header[Header.ALG]
+    if type(algorithm) is not int or algorithm not in _ALGORITHMS:  # a list or map could not even be looked up
         raise LayoutError("unsupported signature algorithm", code="algorithm")
     return sign1
 
