@@ -40,7 +40,10 @@ def encode_bytes(value: bytes) -> bytes:
 
 
 def encode_text(value: str) -> bytes:
-    raw = value.encode()
+    try:
+        raw = value.encode()
+    except UnicodeEncodeError as exc:
+        raise CborError("text that is not encodable as UTF-8", code="cbor-text") from exc
     return _head(0x60, len(raw)) + raw
 
 
@@ -112,7 +115,7 @@ def item_end(data: bytes, at: int, depth: int = 4) -> int:
             raise CborError("indefinite length or reserved head", code="cbor-malformed")
     except IndexError:
         raise CborError("CBOR ends early", code="cbor-malformed") from None
-    if not depth or argument > len(data):
+    if not depth or (2 <= major <= 5 and argument > len(data)):  # of an integer or tag, it is no length
         raise CborError("CBOR nested too deep, or longer than its carrier", code="cbor-malformed")
     if major in (2, 3):
         at += argument
