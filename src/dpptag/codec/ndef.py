@@ -174,25 +174,33 @@ def encode_message(records: Iterable[NdefRecord]) -> bytes:
 
 
 def uri_record(uri: str) -> NdefRecord:
-    """The well-known ``U`` record with the longest prefix code that fits. Raises NdefError."""
+    """The well-known ``U`` record with the longest prefix code that fits. Raises NdefError: control characters too."""
     code = max((c for c, p in enumerate(URI_PREFIXES) if uri.startswith(p)), key=lambda c: len(URI_PREFIXES[c]))
     try:
         rest = uri[len(URI_PREFIXES[code]) :].encode()
     except UnicodeEncodeError as exc:
         raise NdefError("the URI is not encodable as UTF-8", code="ndef-uri-text") from exc
+    _refuse_control_characters(uri)
     return NdefRecord(TNF_WELL_KNOWN, b"U", b"", bytes((code,)) + rest)
 
 
 def expand_uri(record: NdefRecord) -> str:
-    """The text of a ``U`` record, prefix code expanded. Raises NdefError, for a reserved code too."""
+    """The text of a ``U`` record, prefix code expanded. Raises NdefError: a reserved code, a control character too."""
     payload = record.payload
     if record.tnf != TNF_WELL_KNOWN or record.type != b"U":
         raise NdefError("not a URI record", code="ndef-not-uri")
     if not payload:
         raise NdefError("URI record without payload", code="ndef-uri-text")
     try:
-        return URI_PREFIXES[payload[0]] + payload[1:].decode()
+        uri = URI_PREFIXES[payload[0]] + payload[1:].decode()
     except IndexError:
         raise NdefError("reserved URI identifier code", code="ndef-uri-code", found=payload[0]) from None
     except UnicodeDecodeError as exc:
         raise NdefError("the URI is not UTF-8", code="ndef-uri-text") from exc
+    _refuse_control_characters(uri)
+    return uri
+
+
+def _refuse_control_characters(uri: str) -> None:
+    if not uri.isprintable() and any(char < " " or "\x7f" <= char <= "\x9f" for char in uri):
+        raise NdefError("a control character in the URI", code="ndef-uri-text")
