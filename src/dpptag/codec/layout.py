@@ -26,7 +26,7 @@ BARE_BANK_BYTES: Final = 64
 USER_BANK_LIMIT: Final = 0x10000
 _DSFID: Final = 0x00  # no directory, data format 0: no claim of TDS conformance
 
-_SUN_QUERY: Final = re.compile(r"\?e=[0-9A-Fa-f]{32}&c=[0-9A-Fa-f]{16}\Z", re.ASCII)
+_WITH_SUN_QUERY: Final = re.compile(r"([^?#]*)\?e=[0-9A-Fa-f]{32}&c=[0-9A-Fa-f]{16}", re.ASCII)
 
 
 class NfcContent(NamedTuple):
@@ -39,11 +39,14 @@ class NfcContent(NamedTuple):
 
 
 def signed_identity(uri: str) -> str:
-    """The text that is signed: the URI as it stands, less a final ``?e=<32 hex>&c=<16 hex>``."""
+    """The text that is signed: the URI as it stands, less a query that is just ``?e=<32 hex>&c=<16 hex>``.
+
+    What stands behind another ``?`` or a ``#`` is no SUN query, whatever it looks like, and stays signed.
+    """
     if uri[-19:-16] != "&c=":
         return uri
-    found = _SUN_QUERY.search(uri)
-    return uri[: found.start()] if found else uri
+    found = _WITH_SUN_QUERY.fullmatch(uri)
+    return found[1] if found else uri
 
 
 def read_ndef(message: bytes) -> NfcContent:
