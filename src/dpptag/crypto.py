@@ -42,6 +42,8 @@ class _EcdsaSha256(ec.ECDSA):
 
 _ECDSA_SHA256: Final = _EcdsaSha256()
 SIGNATURE_BYTES: Final = 64
+PASSPHRASE_LIMIT: Final = 1023
+"""Bytes: OpenSSL takes no longer one."""
 
 KeyKind = Literal["P-256", "Ed25519"]
 _ALGORITHMS: Final[dict[int, KeyKind]] = {
@@ -219,10 +221,14 @@ class PrivateKey:
         return signature
 
     def pkcs8(self, passphrase: bytes | None) -> bytes:
-        """PKCS#8 PEM, encrypted (PBES2) unless ``passphrase`` is None."""
+        """PKCS#8 PEM, encrypted (PBES2) unless ``passphrase`` is None. Raises KeyFileError for an empty one."""
         from cryptography.hazmat.primitives import serialization as s
 
-        encryption = s.BestAvailableEncryption(passphrase) if passphrase else s.NoEncryption()
+        encryption: s.KeySerializationEncryption = s.NoEncryption()
+        if passphrase is not None:
+            if not 1 <= len(passphrase) <= PASSPHRASE_LIMIT:  # an empty one would leave the key plain, unnoticed
+                raise KeyFileError(f"a passphrase has 1 to {PASSPHRASE_LIMIT} bytes", code="key-passphrase-length")
+            encryption = s.BestAvailableEncryption(passphrase)
         return self._key.private_bytes(s.Encoding.PEM, s.PrivateFormat.PKCS8, encryption)
 
     def __repr__(self) -> str:
@@ -261,9 +267,11 @@ def parse_private_pem(pem: bytes, passphrase: bytes | None) -> PrivateKey:
 
 
 def write_secret_file(path: Path, content: bytes) -> None:
-    """A new file of mode 0600, synced to disk. Raises KeyFileError if it exists or cannot be written."""
+    """A new file of mode 0600, synced to disk. Raises KeyFileError if it exists or cannot be written whole."""
+    created = False
     try:
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        created = True
         with os.fdopen(descriptor, "wb") as file:
             file.write(content)
             file.flush()
@@ -271,4 +279,6 @@ def write_secret_file(path: Path, content: bytes) -> None:
     except FileExistsError as exc:
         raise KeyFileError(f"{path} exists: a key is never overwritten", code="key-exists", path=str(path)) from exc
     except OSError as exc:
+        if created:  # half a key is of no use, and would stand in the way of the next try
+            path.unlink(missing_ok=True)
         raise KeyFileError(f"cannot write {path}: {exc.strerror}", code="key-write", path=str(path)) from exc
