@@ -6,12 +6,13 @@ another, not even after a compromise: an old tag would be judged by a stranger's
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from dpptag.crypto import (
     PrivateKey,
@@ -30,11 +31,15 @@ ROOT_PUB: Final = "root.pub"
 LIST: Final = "issuers.json"
 BUNDLE: Final = "issuers.cose"
 _FORMAT: Final = 1
+_T = TypeVar("_T")
 
 
 def create_root(folder: Path, passphrase: bytes | None) -> PublicKey:
-    """Make ``root.key`` (PKCS#8, mode 0600) and ``root.pub``. Raises KeyFileError where they exist."""
-    folder.mkdir(parents=True, exist_ok=True)
+    """Make ``root.key`` (PKCS#8, mode 0600) and ``root.pub``. Raises KeyFileError where there is a ``root.key``."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as exc:
+        raise TrustDataError(f"cannot make {folder}: {exc.strerror}", code="write", path=str(folder)) from exc
     root = PrivateKey.generate()
     write_secret_file(folder / ROOT_KEY, root.pkcs8(passphrase))
     write_atomically(folder / ROOT_PUB, root.public_key.pem().encode())
@@ -85,13 +90,7 @@ def _extended(issuer: Issuer, scopes: tuple[Scope, ...], key: IssuerKey) -> Issu
     keys = {known.slot: known for known in issuer.keys}
     old = keys.get(key.slot)
     if old is not None:
-        _refuse_slot_reuse(issuer.name, old, key)
-        if old.status is KeyStatus.COMPROMISED and key.status is not KeyStatus.COMPROMISED:
-            raise TrustDataError(
-                f"the key in slot {key.slot} of {issuer.name} is compromised for good",
-                code="key-compromised",
-                action="give the issuer a new key in a free slot",
-            )
+        _refuse_change(issuer.name, old, key)
     keys[key.slot] = key
     return issuer._replace(
         scopes=tuple(dict.fromkeys((*issuer.scopes, *scopes))),
@@ -99,7 +98,7 @@ def _extended(issuer: Issuer, scopes: tuple[Scope, ...], key: IssuerKey) -> Issu
     )
 
 
-def _refuse_slot_reuse(name: str, old: IssuerKey, new: IssuerKey) -> None:
+def _refuse_change(name: str, old: IssuerKey, new: IssuerKey) -> None:
     if old.public_key != new.public_key:
         raise TrustDataError(
             f"slot {old.slot} of {name} belongs to another key and is never given to a second one",
@@ -107,19 +106,27 @@ def _refuse_slot_reuse(name: str, old: IssuerKey, new: IssuerKey) -> None:
             action="choose a free slot from 0 to 31",
             slot=old.slot,
         )
+    if old.status is KeyStatus.COMPROMISED and new.status is not KeyStatus.COMPROMISED:
+        raise TrustDataError(
+            f"the key in slot {old.slot} of {name} is compromised for good",
+            code="key-compromised",
+            action="give the issuer a new key in a free slot",
+            slot=old.slot,
+        )
 
 
 def make_bundle(folder: Path, root: Signer, issued: int, expires: int) -> bytes:
     """Sign ``issuers.json`` into ``issuers.cose``. Raises TrustDataError.
 
-    The bundle that stands there is read first: no slot may have changed its key, none may have gone.
+    The bundle that stands there is read first: no slot may have changed its key, none may have gone, and no compromised
+    key may be good again, not even where the list was mended by hand or restored from an old copy.
     """
     issuers = read_list(folder)
     if not issuers:
         raise TrustDataError("no issuers yet", code="no-issuers", action="add one with: dpptag trust add-issuer")
     earlier = folder / BUNDLE
     if earlier.exists():
-        _refuse_lost_slots(open_bundle(earlier.read_bytes(), root.public_key).issuers, issuers)
+        _refuse_lost_slots(open_bundle(_read(earlier), root.public_key).issuers, issuers)
     data = sign_bundle(Bundle(issued, expires, issuers), root)
     open_bundle(data, root.public_key)  # what readers will do with it
     write_atomically(earlier, data)
@@ -137,11 +144,18 @@ def _refuse_lost_slots(earlier: Sequence[Issuer], issuers: Sequence[Issuer]) -> 
                     code="slot-lost",
                     action="keep it as retired or compromised: a key that vanishes looks like one never known",
                 )
-            _refuse_slot_reuse(issuer.name, key, new)
+            _refuse_change(issuer.name, key, new)
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as exc:
+        raise TrustDataError(f"cannot read {path}: {exc.strerror}", code="read", path=str(path)) from exc
 
 
 def read_list(folder: Path) -> tuple[Issuer, ...]:
-    """The issuers of ``issuers.json``; none where there is no file yet. Raises TrustDataError."""
+    """The issuers of ``issuers.json``, checked; none where there is no file yet. Raises TrustDataError."""
     path = folder / LIST
     if not (folder / ROOT_KEY).exists():
         raise TrustDataError(
@@ -151,32 +165,47 @@ def read_list(folder: Path) -> tuple[Issuer, ...]:
         )
     if not path.exists():
         return ()
+    content = _read(path)
     try:
-        value = json.loads(path.read_bytes())
+        value = json.loads(content)
         if value["format"] != _FORMAT:
             raise TrustDataError(f"{path} has format {value['format']!r}", code="list-format")
-        return tuple(_issuer(item) for item in value["issuers"])
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as exc:
+        issuers = tuple(_issuer(item) for item in value["issuers"])
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as exc:
         raise TrustDataError(
             f"{path} is damaged: {type(exc).__name__} {exc}",
             code="list-damaged",
             action="restore it from a backup, or mend it by hand",
         ) from exc
+    Bundle(1, 1, issuers).check()  # a slot named twice by hand would lose one of its keys at the next change
+    return issuers
 
 
 def _issuer(item: dict[str, Any]) -> Issuer:
     keys = tuple(
         IssuerKey(
-            slot=key["slot"],
+            slot=_of_type(int, key["slot"]),
             public_key=parse_public_pem(key["public_key"].encode()),
             status=KeyStatus[key["status"].upper()],
-            not_before=key.get("not_before"),
-            not_after=key.get("not_after"),
-            allows_bare=key.get("allows_bare", False),
+            not_before=_day_or_none(key.get("not_before")),
+            not_after=_day_or_none(key.get("not_after")),
+            allows_bare=_of_type(bool, key.get("allows_bare", False)),
         )
         for key in item["keys"]
     )
-    return Issuer(item["name"], tuple(parse_scope(text) for text in item["scopes"]), keys)
+    return Issuer(
+        _of_type(str, item["name"]), tuple(parse_scope(text) for text in _of_type(list, item["scopes"])), keys
+    )
+
+
+def _of_type(kind: type[_T], value: object) -> _T:
+    if type(value) is not kind:  # exact: JSON's true is no slot 1
+        raise TypeError(f"{value!r} where {kind.__name__} was expected")
+    return value
+
+
+def _day_or_none(value: object) -> int | None:
+    return None if value is None else _of_type(int, value)
 
 
 def _write_list(folder: Path, issuers: Sequence[Issuer]) -> None:
@@ -214,5 +243,6 @@ def write_atomically(path: Path, content: bytes) -> None:
             os.fsync(file.fileno())
         part.replace(path)
     except OSError as exc:
-        part.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # what went wrong first is what is told
+            part.unlink(missing_ok=True)
         raise TrustDataError(f"cannot write {path}: {exc.strerror}", code="write", path=str(path)) from exc

@@ -171,6 +171,8 @@ def open_bundle(data: bytes, root: PublicKey) -> Bundle:
     algorithm = sign1.protected_header.get(Header.ALG)
     if sign1.protected_header.get(Header.CONTENT_TYPE) != CONTENT_TYPE or sign1.payload is None:
         raise _refused("not a trust bundle: another content type", "bundle-type")
+    if sign1.unprotected_header:
+        raise _refused("the trust bundle has headers that nobody signed", "bundle-shape")
     if type(algorithm) is not int or not root.supports(algorithm):
         raise _refused("the trust bundle is not signed with an algorithm of this root key", "bundle-root")
     if sign1.protected_header.get(Header.KID) != root.thumbprint()[:8]:
