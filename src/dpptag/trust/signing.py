@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from dpptag.codec import statement as codec
 from dpptag.codec.cose import sig_structure
 from dpptag.codec.epc import decode_epc
@@ -9,10 +11,12 @@ from dpptag.codec.layout import build_ndef, build_user_bank, signed_identity
 from dpptag.codec.ndef import NdefRecord, expand_uri, uri_record
 from dpptag.codec.planner import check_digest_width
 from dpptag.crypto import Signer
-from dpptag.errors import LinkError, UsageError
+from dpptag.errors import LayoutError, LinkError, UsageError
 from dpptag.model.identifiers import ChipNumber
 from dpptag.model.statement import SECONDS_A_DAY, Level, Statement
 from dpptag.trust.scopes import gs1_digits, split_uri
+
+DIGEST_BYTES: Final = 32
 
 
 def check_identity(identity: str | bytes) -> str:
@@ -47,7 +51,7 @@ def sign_statement(
 ) -> Statement:
     """Sign for one chip. ``digest``: SHA-256 of the passport, 32 bytes; ``issued_at``: seconds since 1970-01-01 UTC.
 
-    Raises UsageError (level, width), LinkError (identity), LayoutError (slot, day).
+    Raises UsageError (level, width, digest), LinkError (identity), LayoutError (slot, day, or more than readers take).
     """
     uri = check_identity(identity)
     check_digest_width(level, digest_width)
@@ -55,6 +59,8 @@ def sign_statement(
         raise UsageError("bare is for UHF tags with a user bank of exactly 512 bits", code="bare-on-nfc")
     if digest_width and digest is None:
         raise UsageError(f"a digest of {digest_width} bytes needs the passport document", code="digest-missing")
+    if digest is not None and len(digest) != DIGEST_BYTES:
+        raise UsageError(f"a SHA-256 digest has 32 bytes, not {len(digest)}", code="digest-length")
     if signer.public_key.kind != "P-256":
         raise UsageError("dpptag signs with P-256 keys alone", code="key-kind")
     stored_digest = digest[:digest_width] if digest is not None and digest_width else None
@@ -72,13 +78,25 @@ def sign_statement(
         signature = signer.sign(to_be_signed)  # its first word is written last: zero would read as torn
     if level is Level.FULL:
         hint = signer.public_key.thumbprint()[:8]
-        return Statement(
+        statement = Statement(
             *(level, -7, None, hint, day, stored_digest, protected, payload, signature),
             *(uri, content_type, issued_at),
         )
-    if level is Level.BARE:
+    elif level is Level.BARE:
         return codec.bare_statement(signature, slot)
-    return Statement(level, -7, slot, None, day, stored_digest, protected, payload, signature)
+    else:
+        statement = Statement(level, -7, slot, None, day, stored_digest, protected, payload, signature)
+    _check_reads_back(statement)
+    return statement
+
+
+def _check_reads_back(statement: Statement) -> None:
+    try:
+        same = codec.parse_statement(codec.encode_statement(statement)) == statement
+    except LayoutError as exc:
+        raise LayoutError(f"no reader would take this statement: {exc.message}", code="readback") from exc
+    if not same:
+        raise LayoutError("the statement does not read back as it was meant", code="readback")
 
 
 def carrier_content(identity: str | bytes, statement: Statement, later: tuple[NdefRecord, ...] = ()) -> bytes:
