@@ -147,6 +147,7 @@ project() {
     say 'installing dpptag itself, editable'
     "$VENV/bin/python" -m pip install -qq --disable-pip-version-check --no-input \
         --no-build-isolation --no-deps -e .
+    "$VENV/bin/python" -m compileall -q src/dpptag # as pip does for a wheel: the first command starts fast, too
 }
 
 pin_files() {
