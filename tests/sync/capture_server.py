@@ -26,6 +26,8 @@ class Faults:
     polls: int = 0
     script: list[str] = field(default_factory=list)
     job_script: list[str] = field(default_factory=list)
+    answers: dict[str, list[int]] = field(default_factory=dict)
+    """Statuses for the next requests by their kind: OPTIONS, job, event."""
     seed: int = 1
 
 
@@ -106,6 +108,11 @@ class CaptureServer:
             dice -= share
         return "ok"
 
+    def scripted(self, kind: str) -> int:
+        """The status ordered for this request, 0 where none is."""
+        script = self.faults.answers.get(kind)
+        return script.pop(0) if script else 0
+
     def capture(self, events: list[dict[str, Any]]) -> str:
         name = f"job-{len(self.jobs) + 1}"
         fate = self.faults.job_script.pop(0) if self.faults.job_script else "ok"
@@ -171,13 +178,15 @@ class _Handler(BaseHTTPRequestHandler):
     def do_OPTIONS(self) -> None:
         with self.owner.lock:
             if not self._admitted():
-                return
+                return None
+            if status := self.owner.scripted("OPTIONS"):
+                return self._answer(status)
             limits: dict[str, str] = {}
             if self.owner.event_limit:
                 limits["GS1_EPCIS_Capture_Limit"] = str(self.owner.event_limit)
             if self.owner.byte_limit:
                 limits["GS1_EPCIS_Capture_File_Size_Limit"] = str(self.owner.byte_limit)
-            self._answer(204, **limits)
+            return self._answer(204, **limits)
 
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers["Content-Length"]))
@@ -212,6 +221,8 @@ class _Handler(BaseHTTPRequestHandler):
             if not self._admitted():
                 return None
             _, _, name = self.path.rpartition("/")
+            if status := self.owner.scripted("job" if "/capture/" in self.path else "event"):
+                return self._answer(status)
             if "/capture/" in self.path:
                 job = self.owner.jobs.get(name)
                 if job is None or job.fate == "gone":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import socket
 import ssl
@@ -42,6 +43,8 @@ def _server(answer: bytes, tls: ssl.SSLContext | None = None) -> Iterator[int]:
     try:
         yield listener.getsockname()[1]
     finally:
+        with contextlib.suppress(OSError):
+            listener.shutdown(socket.SHUT_RDWR)  # wakes an accept that nobody came to
         listener.close()
         thread.join()
 

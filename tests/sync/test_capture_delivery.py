@@ -351,3 +351,36 @@ def test_an_interrupt_in_the_middle_leaves_a_state_that_the_next_run_settles(
             )
         _sync(store, server, world, batch=10)
     _once_each(server, events)
+
+
+@pytest.mark.parametrize("kind", ["OPTIONS", "job", "event"])
+def test_a_passing_failure_of_any_request_is_tried_again(
+    kind: str, store: EventStore, world: FakeWorld, fill: Fill
+) -> None:
+    events = fill(2)
+    with CaptureServer(Faults(answers={kind: [503]}, job_script=["gone"])) as server:
+        assert _sync(store, server, world).stored == 2
+    assert len(world.slept) == 1
+    _once_each(server, events)
+
+
+@pytest.mark.parametrize("kind", ["OPTIONS", "job", "event"])
+def test_a_denial_of_any_request_stops_and_the_next_run_goes_on(
+    kind: str, store: EventStore, world: FakeWorld, fill: Fill
+) -> None:
+    events = fill(2)
+    with CaptureServer(Faults(answers={kind: [401]}, job_script=["gone"])) as server:
+        with _incomplete("sync-denied") as facts:
+            _sync(store, server, world)
+        assert (facts["stored"], facts["pending"]) == (0, 2)
+        assert _sync(store, server, world).stored == 2
+    _once_each(server, events)
+
+
+def test_a_409_is_settled_by_asking_for_each_event(store: EventStore, world: FakeWorld, fill: Fill) -> None:
+    events = fill(4)
+    with CaptureServer(Faults(script=["409"])) as server:
+        server.stored = [json.loads(event.body) for event in events[:3]]
+        assert _sync(store, server, world).stored == 4
+    _once_each(server, events)
+    assert server.batch_sizes == [1]

@@ -21,7 +21,7 @@ from typing import Final, Protocol
 
 from dpptag.errors import InputError
 from dpptag.events.hash_id import event_hash_id
-from dpptag.events.wording import check_code, check_identifier, check_text
+from dpptag.events.wording import BizStep, Disposition, check_code, check_identifier, check_text
 
 NAMESPACE: Final = "urn:uuid:5939fbd6-18a7-463a-91fc-3879dc53c534#"
 PREFIX: Final = "dpt"
@@ -45,9 +45,9 @@ class RepairOutcome(Enum):
 
 
 _AFTER_REPAIR: Final = {
-    RepairOutcome.FIXED: "available",
-    RepairOutcome.REPAIRABLE: "damaged",
-    RepairOutcome.END_OF_LIFE: "unavailable",
+    RepairOutcome.FIXED: Disposition.AVAILABLE,
+    RepairOutcome.REPAIRABLE: Disposition.DAMAGED,
+    RepairOutcome.END_OF_LIFE: Disposition.UNAVAILABLE,
 }
 """Only a fixed item is available again: the other outcomes must not say so."""
 
@@ -98,12 +98,15 @@ class Repair:
             "type": "ObjectEvent",
             "epcList": _items(self.items),
             "action": "OBSERVE",
-            "bizStep": "repairing",
+            "bizStep": BizStep.REPAIRING,
             "disposition": _AFTER_REPAIR[self.outcome],
             "dpt:repair": repair,
         }
         if self.outcome is RepairOutcome.FIXED:
-            fields["persistentDisposition"] = {"unset": ["needs_replacement"], "set": ["available"]}
+            fields["persistentDisposition"] = {
+                "unset": [Disposition.NEEDS_REPLACEMENT],
+                "set": [Disposition.AVAILABLE],
+            }
         if self.rma is not None:
             rma = check_identifier("repair order", self.rma)
             fields["bizTransactionList"] = [{"type": "rma", "bizTransaction": rma}]
@@ -161,8 +164,8 @@ class Recycling:
             "type": "TransformationEvent",
             "inputEPCList": _items(self.items),
             "outputQuantityList": [output.element() for output in self.outputs],
-            "bizStep": "destroying",
-            "disposition": "active",  # of the outputs (EPCIS 2.0 section 7.4.6)
+            "bizStep": BizStep.DESTROYING,
+            "disposition": Disposition.ACTIVE,  # of the outputs (EPCIS 2.0 section 7.4.6)
             "dpt:recycling": recycling,
         }
 
@@ -282,7 +285,7 @@ def _quantity(kilograms: Decimal) -> int | float:
 
 def _refuse_own_words(fields: Fields) -> None:
     """An extension value that equals a vocabulary word of its own event is expanded to a URI by the reference tool."""
-    words = {fields.get("bizStep"), fields.get("disposition"), "rma", "needs_replacement"}
+    words = {fields["bizStep"], fields["disposition"], "rma", Disposition.NEEDS_REPLACEMENT}
     for name in ("dpt:repair", "dpt:recycling"):
         extension = fields.get(name)
         for key, value in extension.items() if isinstance(extension, dict) else ():

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 
 from dpptag.events.outbox import Parked
@@ -23,11 +23,7 @@ class SyncReport:
     already: int
     rejected: int
     pending: int
-    parked: tuple[Parked, ...] = field(default=())
-
-    @property
-    def complete(self) -> bool:
-        return not self.rejected and not self.pending
+    parked: tuple[Parked, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
