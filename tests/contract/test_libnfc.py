@@ -1,7 +1,6 @@
 """libnfc (Debian libnfc-bin, libnfc-examples) on the simulated PN532: a driver and tools that are not ours."""
 
 import os
-import shutil
 import subprocess
 from pathlib import Path
 
@@ -9,16 +8,16 @@ import pytest
 
 from dpptag.devices.nfcpy_driver import NfcpyReader
 from dpptag.sim import start
+from tests.needs import program_path
 from tests.sim_fixtures import ONE_TAG, UID, stored_pages
 
+_PACKAGES = {"nfc-poll": "libnfc-examples"}
 MESSAGE = bytes.fromhex("0313 D1010F5504") + b"example.com/01" + b"\xfe"
 
 
 def libnfc(tool: str, *arguments: str, port: str, answers: str = "") -> str:
     """Run one tool on the port; skips where it is not installed."""
-    program = shutil.which(tool)
-    if program is None:
-        pytest.skip(f"{tool} is absent: install libnfc-bin and libnfc-examples")
+    program = program_path(tool, package=_PACKAGES.get(tool, "libnfc-bin"))
     ended = subprocess.run(
         [program, *arguments],
         env={**os.environ, "LIBNFC_DEFAULT_DEVICE": f"pn532_uart:{port}", "LIBNFC_AUTO_SCAN": "false"},

@@ -3,14 +3,10 @@
 from __future__ import annotations
 
 import subprocess
-from pathlib import Path
-
-import pytest
 
 from dpptag.events.event import document, freeze
+from tests.needs import peer_python
 from tests.unit.events.test_event import AT, EVENTS
-
-PEER = Path(__file__).resolve().parents[3] / ".venv-peers" / "bin" / "python"
 
 _SCRIPT = """
 import sys
@@ -20,12 +16,15 @@ print("\\n".join(hash_generator.epcis_hashes_from_events(events)))
 """
 
 
-@pytest.mark.skipif(not PEER.exists(), reason="peer environment absent: make test installs it")
 def test_the_reference_implementation_gives_our_events_the_same_ids() -> None:
     frozen = [freeze(event) for event in EVENTS.values()]
     # One document for each: the tool swaps words of one event for terms of another in the same document.
     for event in frozen:
         answer = subprocess.run(
-            [PEER, "-I", "-c", _SCRIPT], input=document([event.body], AT), capture_output=True, check=True, timeout=60
+            [peer_python(), "-I", "-c", _SCRIPT],
+            input=document([event.body], AT),
+            capture_output=True,
+            check=True,
+            timeout=60,
         )
         assert answer.stdout.decode().split("\n")[0] == event.event_id, event.body
