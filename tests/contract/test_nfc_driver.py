@@ -109,6 +109,13 @@ def test_one_exchange_is_one_host_command() -> None:
         assert sim.host_commands - before == 4
 
 
+def test_a_chip_that_misses_the_question_after_its_change_of_speed_is_found_again() -> None:
+    with start(ONE_TAG + "&fault=no-answer@16") as sim, NfcpyReader(sim.path, bauds=(115200, 921600)) as reader:
+        link = reader.sense()
+        assert link is not None
+        assert len(sim.faults_fired) == 1
+
+
 def test_opening_costs_fourteen_host_commands() -> None:
     with connected() as (sim, _):
         assert sim.host_commands == OPENING
@@ -432,16 +439,16 @@ def reader_killed_while_held(path: str) -> subprocess.Popen[bytes]:
     )
 
 
-@pytest.mark.parametrize(("fault", "written"), [("hold@21", 2), ("hold-after@21", 3)])
+@pytest.mark.parametrize(("fault", "written"), [("hold@22", 2), ("hold-after@22", 3)])
 def test_a_client_killed_in_mid_write_leaves_what_was_executed(tmp_path: Path, fault: str, written: int) -> None:
-    """Opening at 921600 baud takes 15 host commands, sensing 3; the first page is host command 19."""
+    """Opening at 921600 baud takes 16 host commands, sensing 3; the first page is host command 20."""
     state = tmp_path / "tags.json"
     with sim_process("--state", str(state), "--fault", fault) as sim:
         with reader_killed_while_held(sim.path) as client:
-            assert sim.event() == {"fired": fault, "host_command": 21}
-            assert sim.event() == {"held": 21}
+            assert sim.event() == {"fired": fault, "host_command": 22}
+            assert sim.event() == {"held": 22}
             client.kill()
-        assert sim.event() == {"released": 21}
+        assert sim.event() == {"released": 22}
         assert [page == b"abcd" for page in stored_pages(state)[4:8]] == [number < written for number in range(4)]
         with NfcpyReader(sim.path) as reader:
             link = reader.sense()

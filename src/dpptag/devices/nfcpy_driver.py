@@ -255,8 +255,15 @@ class NfcpyReader:
             tty.set_baudrate(now)
             return
         tty.set_baudrate(now)
-        chipset.set_serial_baudrate(baud)
+        try:
+            chipset.set_serial_baudrate(baud)
+        except Chipset.Error:
+            _log.info("the chip at %s does not do %d baud, staying at %d", self._node, baud, now)
+            return
         tty.set_baudrate(baud)
+        if not self._answers(tty):  # a long cable, a cheap adapter: better slow than not at all
+            _log.warning("%s is silent at %d baud, going back", self._node, baud)
+            self._wake(tty)
 
     def _close_port(self) -> None:
         tty, self._tty = self._tty, None
