@@ -110,7 +110,7 @@ def test_one_exchange_is_one_host_command() -> None:
 
 
 def test_a_chip_that_misses_the_question_after_its_change_of_speed_is_found_again() -> None:
-    with start(ONE_TAG + "&fault=no-answer@16") as sim, NfcpyReader(sim.path, bauds=(115200, 921600)) as reader:
+    with start(ONE_TAG + "&fault=no-answer@4") as sim, NfcpyReader(sim.path, bauds=(115200, 921600)) as reader:
         link = reader.sense()
         assert link is not None
         assert len(sim.faults_fired) == 1
