@@ -95,6 +95,8 @@ def decode(data: bytes, *, max_size: int = TAG_LIMIT, max_depth: int = 4) -> Cbo
     except CborError:
         raise
     except (cbor2.CBORError, ValueError, TypeError, OverflowError, RecursionError, MemoryError) as exc:
+        if isinstance(exc.__cause__, CborError):  # cbor2 wraps what its hooks raise
+            raise exc.__cause__ from exc
         raise CborError(f"not CBOR of the allowed subset: {str(exc)[:120]}", code="cbor-malformed") from exc
     if not same:
         raise CborError("not the deterministic encoding, or bytes follow it", code="cbor-not-deterministic")
