@@ -5,14 +5,16 @@ A group is one file, loaded when one of its commands is called: ``dpptag verify`
 
 from __future__ import annotations
 
+import io
 import sys
+from collections.abc import Sequence
 from importlib import import_module
 from typing import Final
 
 import click
 
 from dpptag import __version__
-from dpptag.cli.output import fail
+from dpptag.cli.output import run_command
 
 _COMMANDS: Final = {
     "link": ("dpptag.cli.link", "GS1 Digital Links"),
@@ -67,6 +69,14 @@ def cli(ctx: click.Context, verbose: int, home: str | None) -> None:
     ctx.obj = home
 
 
+def run(arguments: Sequence[str]) -> int:
+    """Run one command line in this process; its exit code. Every error becomes its exit code here."""
+    return run_command(cli, arguments)
+
+
 def main() -> None:
-    """Entry point. Every error becomes its exit code here."""
-    sys.exit(fail(cli))
+    """Entry point."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # no sign or foreign name may end the program under another locale
+            stream.reconfigure(errors="backslashreplace")
+    sys.exit(run(sys.argv[1:]))

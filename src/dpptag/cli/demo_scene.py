@@ -42,13 +42,19 @@ def find_examples() -> Path:
 
 
 def fresh_folder(folder: Path) -> None:
-    """An empty folder of ours. Raises UsageError where something else stands there: nothing of yours is deleted."""
-    if folder.exists():
-        if any(folder.iterdir()) and not (folder / _MARK).exists():
-            raise UsageError(f"{folder} holds other files", code="demo-folder", action="give another --out")
-        shutil.rmtree(folder)
-    folder.mkdir(parents=True)
-    (folder / _MARK).touch()
+    """An empty folder of ours. Raises UsageError where something else stands there, InputError where it cannot be made."""
+    try:
+        if folder.exists() or folder.is_symlink():
+            if not folder.is_dir() or folder.is_symlink():
+                raise UsageError(f"{folder} is no folder", code="demo-folder", action="give another --out")
+            if any(folder.iterdir()) and not (folder / _MARK).exists():
+                raise UsageError(f"{folder} holds other files", code="demo-folder", action="give another --out")
+            for entry in folder.iterdir():  # what is in it, not itself: it may be where somebody stands
+                shutil.rmtree(entry) if entry.is_dir() and not entry.is_symlink() else entry.unlink()
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / _MARK).touch()
+    except OSError as exc:
+        raise InputError(f"cannot use {folder}: {exc.strerror}", code="demo-folder", path=str(folder)) from exc
 
 
 def build_scene(folder: Path, today: int) -> Scene:

@@ -10,6 +10,7 @@ import click
 
 from dpptag.cli.options import home_folder, home_option, json_option, parse_time
 from dpptag.cli.output import emit, emit_json, facts, say, warn
+from dpptag.errors import UsageError
 from dpptag.events.event import RepairOutcome
 from dpptag.events.store import Appended, EventStore
 from dpptag.field.record import Place, RecyclingFacts, RepairFacts, record_recycling, record_repair
@@ -122,7 +123,16 @@ def check(home: str | None, as_json: bool) -> None:
 
 
 def _when(at: str | None) -> datetime:
-    return parse_time(at) if at is not None else datetime.now().astimezone()
+    if at is None:
+        return datetime.now().astimezone()
+    when = parse_time(at)
+    if datetime.fromisoformat(at).tzinfo is None:  # a guess would be signed into the log for good
+        raise UsageError(
+            f"--at {at} does not say its offset from UTC",
+            code="time-without-offset",
+            action=f"write --at {when:%Y-%m-%dT%H:%M:%S}+01:00, or Z for UTC",
+        )
+    return when
 
 
 def _show(saved: Appended, as_json: bool) -> None:

@@ -17,7 +17,7 @@ from dpptag.cli.options import (
 )
 from dpptag.cli.output import emit, emit_json, facts, say, warn
 from dpptag.crypto import PrivateKey, PublicKey, write_secret_file
-from dpptag.errors import UsageError
+from dpptag.errors import KeyFileError, UsageError
 
 _path = click.Path(path_type=Path)
 
@@ -41,12 +41,16 @@ def new(out: Path, unsafe_plain: bool, passphrase_file: str | None, as_json: boo
             code="passphrase-missing",
             action=f"give --passphrase-file FILE or set {PASSPHRASE_VARIABLE}",
         )
-    if unsafe_plain:
-        warn(f"{out} is not encrypted: whoever reads this file can sign. For trials only")
-    key = PrivateKey.generate()
     public = out.with_suffix(".pub")
     if public == out:
         raise UsageError(f"--out {out} names a public key; give the private key another ending", code="key-name")
+    if public.exists():  # perhaps the only copy of another key's public half
+        raise KeyFileError(
+            f"{public} exists: a key is never overwritten", code="key-exists", action="give another --out"
+        )
+    if unsafe_plain:
+        warn(f"{out} is not encrypted: whoever reads this file can sign. For trials only")
+    key = PrivateKey.generate()
     write_secret_file(out, key.pkcs8(passphrase))
     write_file(public, "public key", key.public_key.pem().encode())
     _show(key.public_key, as_json, private_key=str(out), public_key=str(public))

@@ -5,31 +5,58 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Mapping, Sequence
+from typing import TextIO
 
 import click
 
-from dpptag.errors import EXIT_BUG, EXIT_INTERRUPTED, EXIT_OK, EXIT_USAGE, DpptagError
+from dpptag.errors import EXIT_BUG, EXIT_INTERRUPTED, EXIT_OK, EXIT_USAGE, DpptagError, InputError
+
+
+class OutputClosedError(Exception):
+    """Whoever read our stdout went away. Not an OSError: click ends the program on EPIPE, with the code of a bug."""
 
 
 def emit_json(value: object, *, pretty: bool = True) -> None:
-    """One JSON document on stdout; ``pretty=False`` for NDJSON."""
+    """One JSON document on stdout; ``pretty=False`` for NDJSON. ASCII alone: whole whatever the locale's encoding."""
     import json
 
-    click.echo(json.dumps(value, ensure_ascii=False, indent=1 if pretty else None))
+    _write_stdout(json.dumps(value, indent=1 if pretty else None))
 
 
 def emit(text: str) -> None:
     """Data for people, on stdout."""
-    click.echo(text)
+    _write_stdout("\n".join(map(one_line, text.split("\n"))))
 
 
 def say(text: str) -> None:
-    """Talk, on stderr."""
-    click.echo(text, err=True)
+    """Talk, on stderr. If nobody listens any more the work goes on: a tag may be half written."""
+    try:
+        click.echo("\n".join(map(one_line, text.split("\n"))), err=True)
+    except OSError:
+        _discard(sys.stderr)
 
 
 def warn(text: str) -> None:
-    click.echo(f"warning: {text}", err=True)
+    say(f"warning: {text}")
+
+
+def one_line(text: str) -> str:
+    """``text`` with everything that could steer a terminal written as an escape: tags are written by strangers."""
+    if text.isprintable():
+        return text
+    return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)
+
+
+def _write_stdout(text: str) -> None:
+    try:
+        click.echo(text)
+    except BrokenPipeError as exc:
+        raise OutputClosedError from exc
+    except OSError as exc:
+        _discard(sys.stdout)
+        raise InputError(
+            f"cannot write to standard output: {exc.strerror}", code="stdout", action="make room, then call again"
+        ) from exc
 
 
 def error_value(error: DpptagError) -> dict[str, object]:
@@ -43,47 +70,86 @@ def error_value(error: DpptagError) -> dict[str, object]:
 
 
 def error_text(error: DpptagError) -> str:
-    lines = [f"error [{error.code}]: {error.message}"]
+    lines = [f"error [{error.code}]: {one_line(error.message)}"]
     facts = ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in error.facts.items() if value is not None)
     if facts:
-        lines.append(f"  facts: {facts}")
+        lines.append(f"  facts: {one_line(facts)}")
     cause = error.__cause__
     if cause is not None and str(cause) and not isinstance(cause, DpptagError):
-        lines.append(f"  cause: {type(cause).__name__}: {str(cause)[:300]}")
+        lines.append(f"  cause: {type(cause).__name__}: {one_line(str(cause)[:300])}")
     if error.action:
-        lines.append(f"  next:  {error.action}")
+        lines.append(f"  next:  {one_line(error.action)}")
     return "\n".join(lines)
 
 
-def fail(command: click.Command) -> int:
-    """Run ``command`` and give the exit code of what became of it (DESIGN.md section 6)."""
-    as_json = "--json" in sys.argv
+def run_command(command: click.Command, arguments: Sequence[str]) -> int:
+    """Run ``command`` and give the exit code of what became of it (DESIGN.md section 6).
+
+    With ``--json`` an error is a JSON document too: ``{"error": {...}}``, the last line of a stream.
+    """
+    as_json = "--json" in arguments
     try:
-        return _flush(int(command.main(standalone_mode=False) or EXIT_OK))
+        return int(command.main(list(arguments), prog_name="dpptag", standalone_mode=False) or EXIT_OK)
     except DpptagError as error:
-        if as_json:
-            emit_json({"error": error_value(error)}, pretty=False)
-        say(error_text(error))
-        if error.exit_code == EXIT_BUG:
+        code = _tell(error_value(error), error_text(error), as_json=as_json)
+        if code == EXIT_BUG:
             _log_bug(error)
-        return _flush(error.exit_code)
-    except click.exceptions.Exit as leave:
-        return _flush(leave.exit_code)
-    except click.Abort:
-        say("interrupted")
-        return EXIT_INTERRUPTED
+        return code
     except click.ClickException as error:
-        error.show()
-        return EXIT_USAGE
-    except KeyboardInterrupt:
+        usage: dict[str, object] = {
+            "code": "usage",
+            "message": error.format_message(),
+            "action": _help_command(error),
+            "facts": {},
+            "exit_code": EXIT_USAGE,
+        }
+        return _tell(usage, _usage_text(error), as_json=as_json)
+    except (click.Abort, KeyboardInterrupt):
         say("interrupted")
         return EXIT_INTERRUPTED
-    except BrokenPipeError:
-        _drop_stdout()
-        return EXIT_OK
+    except OutputClosedError:
+        _discard(sys.stdout)  # the interpreter must not complain about it at exit
+        return EXIT_INTERRUPTED  # never 0: a negative verdict may have been among what nobody read
     except Exception as error:  # noqa: BLE001  the top level: whatever is left is a bug, said as one
+        bug: dict[str, object] = {
+            "code": "bug",
+            "message": f"this is a bug in dpptag: {type(error).__name__}",
+            "action": "report it with the traceback on stderr",
+            "facts": {},
+            "exit_code": EXIT_BUG,
+        }
         _log_bug(error)
-        return EXIT_BUG
+        return _tell(bug, "this is a bug in dpptag: please report the traceback above", as_json=as_json)
+
+
+def _tell(value: dict[str, object], text: str, *, as_json: bool) -> int:
+    """Say an error on stderr, with ``--json`` on stdout too; its exit code."""
+    say(text)
+    if as_json:
+        try:
+            emit_json({"error": value}, pretty=False)
+        except (OutputClosedError, InputError):
+            _discard(sys.stdout)  # said on stderr, and the exit code says it too
+    code = value["exit_code"]
+    assert isinstance(code, int)
+    return code
+
+
+def _usage_text(error: click.ClickException) -> str:
+    context = error.ctx if isinstance(error, click.UsageError) else None
+    if isinstance(error, click.exceptions.NoArgsIsHelpError):
+        return error.format_message()
+    lines = [context.get_usage()] if context is not None else []
+    lines.append(f"error [usage]: {error.format_message()}")
+    action = _help_command(error)
+    if action:
+        lines.append(f"  next:  {action}")
+    return "\n".join(lines)
+
+
+def _help_command(error: click.ClickException) -> str | None:
+    context = error.ctx if isinstance(error, click.UsageError) else None
+    return f"{context.command_path} --help" if context is not None else None
 
 
 def _log_bug(error: Exception) -> None:
@@ -92,17 +158,11 @@ def _log_bug(error: Exception) -> None:
     logging.getLogger("dpptag").critical("this is a bug in dpptag", exc_info=error)
 
 
-def _flush(code: int) -> int:
-    try:
-        sys.stdout.flush()
-    except BrokenPipeError:
-        _drop_stdout()
-    return code
-
-
-def _drop_stdout() -> None:
-    """The reader of our output went away: the interpreter must not complain about it at exit."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+def _discard(stream: TextIO) -> None:
+    """From now on ``stream`` leads nowhere, and what it still holds with it."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, stream.fileno())
+    os.close(nowhere)
 
 
 def table(headings: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> str:

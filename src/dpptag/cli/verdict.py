@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dpptag.cli.options import show_day
+from dpptag.cli.output import one_line
 from dpptag.model.verdict import PassportMatch, Report
 
 
@@ -35,8 +36,8 @@ def verdict_text(report: Report) -> str:
     """A few lines for a person; the verdict as a word, with a sign that needs no colour."""
     lines = [
         f"{report.verdict.sign} {report.verdict.value.upper()}",
-        f"  {report.reason}",
-        f"  identity {report.identity or '-'}   chip {report.chip or '-'}",
+        f"  {one_line(report.reason)}",
+        f"  identity {one_line(report.identity or '-')}   chip {report.chip or '-'}",
     ]
     if report.level:
         signed_on = show_day(report.day) if report.day else "date not signed"
