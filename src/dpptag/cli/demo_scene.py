@@ -42,7 +42,7 @@ def find_examples() -> Path:
 
 
 def fresh_folder(folder: Path) -> None:
-    """An empty folder of ours. Raises UsageError where something else stands there, InputError where it cannot be made."""
+    """An empty folder of ours. Raises UsageError where something of yours stands there, InputError."""
     try:
         if folder.exists() or folder.is_symlink():
             if not folder.is_dir() or folder.is_symlink():
