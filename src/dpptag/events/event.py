@@ -268,7 +268,7 @@ def _when(at: datetime) -> Fields:
         raise InputError("an event time needs its offset from UTC", code="event-time-naive")
     if offset % timedelta(minutes=1) or abs(offset) > timedelta(hours=14):
         raise InputError(f"the offset {offset} is none that EPCIS can write", code="event-time-offset")
-    if not 1970 <= at.astimezone(UTC).year <= 9998:
+    if not (1970 <= at.year <= 9998 and at.astimezone(UTC).year >= 1970):  # the first: year 1 has no UTC
         raise InputError(f"the event time {at.isoformat()} cannot be right", code="event-time-range")
     text = at.isoformat(timespec="milliseconds")  # cuts, never rounds up into the next second
     return {"eventTime": text, "eventTimeZoneOffset": text[-6:]}
