@@ -109,7 +109,8 @@ def test_the_exported_key_and_external_aad_are_those_of_the_carrier(rig: Rig, si
     public = (rig.folder / "issuer.pub").read_text()
     assert {item.key for item in signed} == {public}
     for item in signed:
-        domain, identity, chip = cbor.decode(item.external_aad)  # type: ignore[misc]
+        decoded: Any = cbor.decode(item.external_aad)
+        domain, identity, chip = decoded
         assert domain == "dpptag/1"
         if item.name.startswith("NFC"):
             assert (identity, chip) == (URI, bytes.fromhex(UID))
