@@ -141,11 +141,13 @@ class StateFile:
         self._last = ""
 
     def load(self) -> tuple[list[TypeAChip], int, list[str]] | None:
-        """Tags, position and fired faults; None where there is no file yet. Raises UsageError on another content."""
+        """Tags, position and fired faults; None where there is no file yet. Raises UsageError on anything else."""
         try:
             text = self.path.read_text(encoding="ascii")
         except FileNotFoundError:
             return None
+        except (OSError, UnicodeDecodeError) as exc:
+            raise self._unusable(exc) from exc
         try:
             state = json.loads(text)
             if state["version"] != STATE_VERSION:
@@ -168,9 +170,19 @@ class StateFile:
         if text == self._last:
             return
         fresh = self.path.with_name(f"{self.path.name}.{os.getpid()}.tmp")
-        fresh.write_text(text, encoding="ascii")
-        fresh.replace(self.path)
+        try:
+            fresh.write_text(text, encoding="ascii")
+            fresh.replace(self.path)
+        except OSError as exc:
+            raise self._unusable(exc) from exc
         self._last = text
+
+    def _unusable(self, exc: Exception) -> UsageError:
+        return UsageError(
+            f"{self.path} cannot be the state of the simulator: {exc}",
+            code="sim-state",
+            action="give another state=FILE",
+        )
 
 
 def populate(options: Options) -> tuple[list[TypeAChip], int, list[str]]:
