@@ -287,6 +287,23 @@ def test_the_cddl_refuses_what_it_can_see() -> None:
     ]
 
 
+def test_the_cddl_takes_every_slot_algorithm_and_day_there_is() -> None:
+    def compact(slot: int = 1, algorithm: int = -7, day: int = DAY) -> str:
+        header = cbor.encode({1: algorithm, 4: bytes((slot,))})
+        return cose.assemble(header, cbor.encode([day]), bytes(64), tagged=False).hex()
+
+    items = [compact(slot) for slot in range(256)]
+    items += [compact(algorithm=-number) for number in range(1, 41)]
+    items += [compact(day=day) for day in (0, 1, 255, 65535, 65536)]
+    answers = [
+        answer is True
+        for answer in ask("cddl", {"schema": cddl(), "items": [("stored-statement", item) for item in items]})
+    ]
+    assert answers[:256] == [True] * 32 + [False] * 224
+    assert [number for number, answer in enumerate(answers[256:296], 1) if answer] == [7, 8, 9, 19]
+    assert answers[296:] == [False, True, True, True, False]
+
+
 def test_the_cddl_refuses_damaged_trust_data() -> None:
     data = whole("bundle")
     sign1 = cose.parse_sign1(data)
