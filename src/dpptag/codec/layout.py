@@ -74,7 +74,7 @@ def _judged_record(record: NdefRecord) -> Statement | None:
         if statement.level is Level.FULL:
             raise LayoutError("a full statement belongs in an application/cose record", code="record-type")
         return statement
-    if record.tnf == TNF_MEDIA_TYPE and record.type.lower() == MEDIA_TYPE_COSE:
+    if record.tnf == TNF_MEDIA_TYPE and record.type == MEDIA_TYPE_COSE:
         if payload[:1] != b"\xd2":
             return None
         return codec.parse_statement(payload)
