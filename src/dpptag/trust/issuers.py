@@ -21,6 +21,7 @@ BUNDLE_LIMIT: Final = 4 * 1024 * 1024
 """Bytes; ten thousand issuers take about 1 MB."""
 CONTENT_TYPE: Final = "application/vnd.dpptag.issuers+cbor"
 SCHEMA_VERSION: Final = 1
+_LABELS: Final = frozenset((Header.ALG, Header.CONTENT_TYPE, Header.KID))
 _NAME_LIMIT: Final = 200
 
 
@@ -169,6 +170,8 @@ def open_bundle(data: bytes, root: PublicKey) -> Bundle:
     except CodecError as exc:
         raise _refused(f"not a trust bundle: {exc.message}", "bundle-damaged") from exc
     algorithm = sign1.protected_header.get(Header.ALG)
+    if not sign1.tagged or sign1.protected_header.keys() != _LABELS:
+        raise _refused("not a trust bundle: untagged, or with other header labels than the format names", "bundle-type")
     if sign1.protected_header.get(Header.CONTENT_TYPE) != CONTENT_TYPE or sign1.payload is None:
         raise _refused("not a trust bundle: another content type", "bundle-type")
     if sign1.unprotected_header:

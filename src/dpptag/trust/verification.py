@@ -1,6 +1,6 @@
 """Is this tag what its issuer made of it? The numbered checks of DESIGN.md section 3.
 
-1.  The chip number was read and is one (docs/tag-format.md section 1).
+1.  The chip number was read and is one (docs/tag-format.md section 2.5).
 2.  The layout was parsed: a pointer and a statement.
 3.  The identity is well formed: check digits, qualifier order.
 4.  An issuer is found for this identity: GS1 keys by their digits, other URIs by scheme, host and path.

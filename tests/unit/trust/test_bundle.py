@@ -135,6 +135,18 @@ def test_headers_that_nobody_signed_are_refused() -> None:
     assert code_of(more) == "bundle-shape"
 
 
+def test_an_untagged_bundle_is_refused() -> None:
+    assert code_of(sign_bundle(SMALL, ROOT)[1:]) == "bundle-type"
+
+
+def test_a_header_label_that_the_format_does_not_name_is_refused() -> None:
+    payload = encode_bundle(SMALL)
+    header = {1: -7, 3: "application/vnd.dpptag.issuers+cbor", 4: ROOT.public_key.thumbprint()[:8], 99: 1}
+    protected = cbor.encode(header)
+    signature = ROOT.sign(cose.sig_structure(protected, b"", payload))
+    assert code_of(cose.assemble(protected, payload, signature, tagged=True)) == "bundle-type"
+
+
 def test_a_detached_payload_is_refused() -> None:
     protected = cose.parse_sign1(sign_bundle(SMALL, ROOT)).protected
     assert code_of(b"\xd2" + cbor.encode([protected, {}, None, bytes(64)])) == "bundle-type"
