@@ -1,8 +1,8 @@
 """What the documents tell a reader to type works, line by line, as it stands there.
 
-Every ``$ dpptag`` and ``$ export`` line of the ``console`` blocks runs in order, in one folder that holds a copy of
-``examples``. A line must end with exit code 0, or with N where it ends in the comment ``# exit N``. A block whose fence
-says ``console not-run`` needs a reader.
+Every ``$ dpptag``, ``$ export`` and ``$ printf`` line of the ``console`` blocks runs in order, in one folder that holds
+a copy of ``examples``. A line must end with exit code 0, or with N where it ends in the comment ``# exit N``. A block
+whose fence says ``console not-run`` needs a reader.
 """
 
 import re
@@ -19,7 +19,7 @@ from tests.needs import ROOT
 
 _BLOCK = re.compile(r"^```console\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 _EXIT = re.compile(r"#\s*exit (\d+)\s*$")
-_RUN = ("dpptag", "export")
+_RUN = ("dpptag", "export", "printf")
 
 
 @dataclass(frozen=True)
@@ -43,10 +43,8 @@ def run_lines(lines: list[Line], folder: Path) -> subprocess.CompletedProcess[st
     """One shell for all lines, so that what one exports the next ones see; ends at the first surprise."""
     script = [f'dpptag() {{ "{sys.executable}" -m dpptag "$@"; }}', "set -o pipefail"]
     for number, line in enumerate(lines, 1):
-        script += [
-            line.command,
-            f'code=$?; [ $code = {line.exit_code} ] || {{ echo "line {number}: exit $code" >&2; exit 99; }}',
-        ]
+        surprise = f'{{ echo "line {number}: exit $code" >&2; exit 99; }}'
+        script += [line.command, f"code=$?; [ $code = {line.exit_code} ] || {surprise}"]
     return subprocess.run(
         ["/bin/bash", "-c", "\n".join(script)],
         cwd=folder,
@@ -89,11 +87,11 @@ def test_a_line_that_fails_is_caught(tmp_path: Path) -> None:
 
 def test_lines_are_taken_from_console_blocks_alone() -> None:
     text = (
-        "$ dpptag no\n```console\n$ make demo\n$ export A=1\ndpptag output\n$ dpptag link check \\\n    x  # exit 7\n```\n"
+        "$ dpptag no\n```console\n$ make demo\n$ export A=1\noutput\n$ dpptag link check \\\n  x  # exit 7\n```\n"
         "```toml\n$ dpptag no\n```\n```console\n$ dpptag --version\n```\n```console not-run\n$ dpptag no\n```\n"
     )
     assert console_lines(text) == [
         Line("export A=1", 0),
-        Line("dpptag link check      x  # exit 7", 7),
+        Line("dpptag link check    x  # exit 7", 7),
         Line("dpptag --version", 0),
     ]
