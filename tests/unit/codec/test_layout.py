@@ -93,9 +93,9 @@ def test_a_second_record_of_another_kind_is_no_statement(record: NdefRecord) -> 
     assert second_record(record) is None
 
 
-def test_the_media_type_is_compared_without_case() -> None:
-    """RFC 2045: media types are case-insensitive."""
-    assert second_record(NdefRecord(2, b"Application/COSE", b"", codec.encode_statement(FULL))) == FULL
+def test_the_media_type_is_compared_byte_for_byte() -> None:
+    """Media types have no case, but nothing of a genuine tag may change unnoticed; only ours are written."""
+    assert second_record(NdefRecord(2, b"Application/cose", b"", codec.encode_statement(FULL))) is None
 
 
 def test_full_in_a_record_of_tnf_unknown_is_refused() -> None:

@@ -633,6 +633,24 @@ BANKS = {(level, width): sign_uhf(level, width) for level, width in NFC_SHAPES} 
 }
 
 
+@pytest.mark.parametrize("shape", MESSAGES, ids=str)
+def test_no_single_bit_flip_of_a_message_is_genuine(shape: tuple[Level, int]) -> None:
+    store, message = trust(), MESSAGES[shape]
+    for bit in range(8 * len(message)):
+        mutant = bytearray(message)
+        mutant[bit // 8] ^= 1 << bit % 8
+        assert nfc(bytes(mutant), store).verdict not in GOOD, bit
+
+
+@pytest.mark.parametrize("shape", BANKS, ids=str)
+def test_no_single_bit_flip_of_a_user_bank_is_genuine(shape: tuple[Level, int]) -> None:
+    bank = BANKS[shape]
+    for bit in range(8 * len(bank)):
+        mutant = bytearray(bank)
+        mutant[bit // 8] ^= 1 << bit % 8
+        assert uhf(bytes(mutant), BARE_TRUST).verdict not in GOOD, bit
+
+
 @given(st.sampled_from(list(MESSAGES.values())), st.integers(0, 10**6), st.integers(1, 255))
 def test_no_mutation_of_a_message_is_genuine(message: bytes, at: int, flip: int) -> None:
     mutant = bytearray(message)
