@@ -346,6 +346,20 @@ def test_only_the_word_void_typed_at_the_terminal_confirms(
     assert uri_of("SN1") in ended.stderr
 
 
+def test_a_bare_row_number_is_of_the_job_named(factory: Factory, case: Case) -> None:
+    left_half_way(factory, case)
+    rows = factory.folder.path / "rows.csv"
+    rows.write_text(rows.read_text().replace("SN", "T"))
+    for serial in ("T1", "T2", "T3"):
+        factory.folder.write_passport(serial)
+    factory.folder.write_job(job__name='"second"')
+    run(factory, case, position=3, wait=0)
+    done = resolve(factory, case, "--void", "1", "--reason", "lost", "--yes")
+    assert (done.code, done.error["code"], states(case)) == (6, "row-unknown", ["writing"])
+    done = resolve(factory, case, "--void", "battery:1", "--reason", "lost", "--yes")
+    assert (done.code, states(case)) == (0, ["void"])
+
+
 def test_a_row_that_does_not_live_cannot_be_voided(factory: Factory, case: Case) -> None:
     left_half_way(factory, case)
     done = resolve(factory, case, "--void", "2", "--reason", "lost", "--yes")
@@ -373,8 +387,11 @@ def test_a_report_has_every_job_with_its_counts_and_rows(factory: Factory, case:
 def test_a_report_says_what_to_do_with_an_open_row(factory: Factory, case: Case) -> None:
     left_half_way(factory, case)
     row = report(case, "battery").json["jobs"][0]["rows"][0]
-    assert (row["state"], row["next"]) == ("writing", "dpptag line resolve")
+    assert row["state"] == "writing"
     assert row["last_note"].startswith("device-lost: ")
+    typed = row["next"].replace("JOB.toml", factory.job).replace("DEVICE", sim(case)).split()
+    assert dpptag(*typed[1:], "--home", case.home).code == 0
+    assert states(case) == ["verified"]
 
 
 def test_a_job_that_the_ledger_does_not_know_is_exit_6(case: Case) -> None:

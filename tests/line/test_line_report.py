@@ -31,7 +31,7 @@ def test_a_report_counts_states_and_names_the_next_command(tmp_path: Path) -> No
         "void": 1,
     }
     torn, void, good = job["rows"]
-    assert (torn["state"], torn["next"]) == ("writing", "dpptag line resolve")
+    assert (torn["state"], torn["next"]) == ("writing", "dpptag line resolve JOB.toml --device DEVICE")
     assert (torn["last_note"] or "").startswith("tag-")
     assert (void["state"], void["reason"], void["next"]) == ("void", "label torn", None)
     assert (good["state"], good["next"], good["last_note"]) == ("verified", None, None)

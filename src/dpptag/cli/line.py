@@ -90,7 +90,9 @@ def run(job: Path, device: str | None, dry_run: bool, wait: float | None, home: 
 @command.command()
 @_job_argument
 @click.option("--device", help="Reader on which the open tags are laid.")
-@click.option("--void", "target", help="Give up one row: its chip number in hex, JOB:ROW, or ROW.")
+@click.option(
+    "--void", "target", help="Give up one row: its number in JOB, its chip number in hex, or NAME:ROW of another job."
+)
 @click.option("--reason", help="Why, for --void; goes into the ledger.")
 @click.option("--yes", is_flag=True, help="Do not ask before --void.")
 @click.option("--wait", type=float, default=30.0, show_default=True, help="Seconds without a tag that end it.")
@@ -109,6 +111,8 @@ def resolve(
     """Settle what a crash or a pulled tag left open: by reading the tags, never by guessing."""
     the_job = read_job(job)
     if target is not None:
+        # A bare number is a row of the job named here, not of the only job that the ledger may happen to know.
+        target = f"{the_job.name}:{target}" if target.isdecimal() and len(target) < 10 else target
         return _void(target, reason, yes=yes, device=device, home=home, as_json=as_json)
     with _ledger(home) as ledger:
         if not any(row.chip is not None for row in ledger.open_rows() if row.job == the_job.name):

@@ -22,7 +22,7 @@ from dpptag.model.outcome import NEXT_STATE, RowState
 
 _SHOWN_CONFLICTS: Final = 20
 _ROW: Final = "SELECT rows.*, jobs.name AS job, jobs.end_state FROM rows JOIN jobs ON jobs.id = rows.job_id "
-_RESOLVE: Final = "dpptag line resolve"
+_RESOLVE: Final = "dpptag line resolve JOB.toml"
 
 
 class Ledger:

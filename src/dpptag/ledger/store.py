@@ -181,7 +181,7 @@ class Store:
             return LedgerDamaged(
                 "the disk does not take this step (full or failing): it is not recorded; every earlier step is safe",
                 code="ledger-disk-full",
-                action="keep the tag at the reader aside, free disk space, then: dpptag line resolve",
+                action="keep the tag at the reader aside, free disk space, then: dpptag line resolve JOB.toml",
                 path=str(self.path),
                 detail=str(exc),
             )

@@ -146,7 +146,7 @@ def carries_other(tag: Type2Tag, row: Row) -> LedgerConflict:
     return LedgerConflict(
         f"tag {tag.uid.hex()} should hold row {row.item.number} of job {row.job!r} but holds something else",
         code=CARRIES_OTHER,
-        action=f"find out who wrote it, then: dpptag line resolve --void {tag.uid.hex()} --reason TEXT",
+        action=f"find out who wrote it, then: dpptag line resolve JOB.toml --void {tag.uid.hex()} --reason TEXT",
         chip=tag.uid.hex(),
         row=row.item.number,
         found=tag.content.state.value,

@@ -100,4 +100,4 @@ def _next_command(row: Row) -> str | None:
         return None
     if row.state is RowState.RESERVED:
         return "dpptag line run JOB.toml"
-    return "dpptag line resolve"
+    return "dpptag line resolve JOB.toml --device DEVICE"

@@ -202,7 +202,7 @@ class Session:
             raise TagRefused(
                 f"this tag was finished as row {row.item.number} and no longer holds its statement",
                 code="tag-changed",
-                action=f"set it aside, then: dpptag line resolve --void {tag.uid.hex()} --reason TEXT",
+                action=f"set it aside, then: dpptag line resolve JOB.toml --void {tag.uid.hex()} --reason TEXT",
                 chip=tag.uid.hex(),
                 tag_state="unknown",
             )
@@ -259,7 +259,7 @@ class Session:
         raise TagRefused(
             f"no row is left for this tag; {len(self._open)} rows wait for their own tags",
             code="no-row-left",
-            action="put back the tags that dropped out, or: dpptag line resolve",
+            action="put back the tags that dropped out, or: dpptag line resolve JOB.toml",
             chip=chip.hex,
         )
 
@@ -270,7 +270,9 @@ class Session:
             if not isinstance(error, LedgerConflict):
                 self._ledger.note(row.id, f"{error.code}: {error.message}")
             row = self._ledger.row(row.id)
-            error.action = error.action or "put the tag back on the reader; if it stays so: dpptag line resolve"
+            error.action = (
+                error.action or "put the tag back on the reader; if it stays so: dpptag line resolve JOB.toml"
+            )
         if row is not None and not row.is_open:
             self._open.discard(row.id)
         metadata = self._rows[row.item.number].metadata if row is not None and row.job == self._job.name else {}
