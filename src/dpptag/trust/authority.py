@@ -49,7 +49,7 @@ def create_root(folder: Path, passphrase: bytes | None) -> PublicKey:
 def load_root(folder: Path, passphrase: bytes | None) -> PrivateKey:
     """``root.key``. Raises TrustDataError for no trust folder, KeyFileError for the key."""
     read_list(folder)
-    return parse_private_pem((folder / ROOT_KEY).read_bytes(), passphrase)
+    return parse_private_pem(_read(folder / ROOT_KEY), passphrase)
 
 
 @dataclass(frozen=True, slots=True)

@@ -330,6 +330,12 @@ def test_an_empty_message_is_no_bytes() -> None:
     assert decode_message(b"") == ()
 
 
+def test_no_bytes_are_no_record() -> None:
+    with pytest.raises(NdefError) as refusal:
+        decode_record(b"")
+    assert refusal.value.code == "ndef-truncated"
+
+
 def test_a_type_over_255_bytes_is_not_written() -> None:
     with pytest.raises(NdefError) as refusal:
         encode_record(NdefRecord(2, b"x" * 256, b"", b""), begin=True, end=True)

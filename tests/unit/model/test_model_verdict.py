@@ -4,7 +4,7 @@ import pytest
 
 from dpptag.model.outcome import NEXT_STATE, RowState
 from dpptag.model.statement import Level
-from dpptag.model.verdict import CheckNumber, PassportMatch, Report, Verdict
+from dpptag.model.verdict import Check, CheckNumber, CheckOutcome, PassportMatch, Report, Verdict
 
 TABLE = {
     "genuine": ("✔", 0),
@@ -40,6 +40,10 @@ def test_a_document_that_matches_or_is_absent_leaves_the_exit_code(verdict: Verd
 
 def test_the_checks_are_numbered_1_to_11() -> None:
     assert [int(number) for number in CheckNumber] == list(range(1, 12))
+
+
+def test_a_check_is_called_by_its_words() -> None:
+    assert Check(CheckNumber.CHIP_NUMBER_READ, CheckOutcome.PASSED, "").name == "chip number read"
 
 
 def test_levels_are_ranked_from_bare_to_full() -> None:

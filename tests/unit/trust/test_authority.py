@@ -75,6 +75,16 @@ def test_a_root_is_encrypted_under_its_passphrase(tmp_path: Path) -> None:
         parse_private_pem((tmp_path / ROOT_KEY).read_bytes(), None)
 
 
+def test_the_root_is_loaded_from_its_folder(folder: Path) -> None:
+    assert authority.load_root(folder, None).public_key == root_of(folder).public_key
+
+
+def test_a_root_that_cannot_be_read_is_said_so(folder: Path) -> None:
+    (folder / ROOT_KEY).unlink()
+    (folder / ROOT_KEY).mkdir()
+    assert code_of(lambda: authority.load_root(folder, None)) == "read"
+
+
 def test_a_second_root_is_refused_and_the_first_stays(folder: Path) -> None:
     before = {path.name: path.read_bytes() for path in folder.iterdir()}
     with pytest.raises(KeyFileError) as refusal:

@@ -258,6 +258,13 @@ def test_equal_scopes_of_two_issuers_are_refused_at_signing() -> None:
     assert "'A' and 'B'" in refusal.value.message
 
 
+def test_a_bundle_larger_than_readers_take_is_not_signed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("dpptag.trust.issuers.BUNDLE_LIMIT", 100)
+    with pytest.raises(TrustDataError) as refusal:
+        sign_bundle(SMALL, ROOT)
+    assert refusal.value.code == "bundle-size"
+
+
 def test_one_key_may_serve_two_issuers() -> None:
     """A service provider may sign for many; each issuer names the key for itself."""
     one = issuer("A", ("gcp:9520123",), IssuerKey(1, ACME.public_key))

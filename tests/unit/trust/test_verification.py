@@ -685,3 +685,8 @@ def test_no_mutation_of_an_epc_or_tid_is_genuine(bank: bytes, at: int, flip: int
 @given(st.sampled_from(list(MESSAGES.values())), st.integers(0, 10**6))
 def test_no_cut_of_a_message_is_genuine(message: bytes, length: int) -> None:
     assert nfc(message[: length % len(message)]).verdict not in GOOD
+
+
+def test_the_findings_name_the_bytes_that_bind_identity_and_chip() -> None:
+    found = judge_nfc(sign_nfc(), UID, trust(), DAY)[1]
+    assert found.external_aad() == codec.external_aad(URI, UID)
