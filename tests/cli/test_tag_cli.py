@@ -111,6 +111,47 @@ def test_a_tag_pulled_while_it_is_written_is_told_with_its_state(trust: Trust, t
     assert read(device).json["ndef"] == (tmp_path / "tag.ndef").read_bytes().hex()
 
 
+@pytest.mark.parametrize("fault", ["no-answer@30", "short@30", "pull@30", "swap@30", "tear@30"])
+def test_whatever_ends_a_write_says_not_to_ship_the_tag(trust: Trust, tmp_path: Path, fault: str) -> None:
+    device = f"sim:nfc?tags=NTAG213*2&uid={UID},{OTHER_UID}&fault={fault}"
+    done = write(device, trust.signed(tmp_path / "tag.ndef"))
+    assert done.code in (3, 4)
+    assert done.error["facts"]["tag_state"] != "untouched"
+    assert "  next:  " in done.err
+
+
+@pytest.mark.parametrize("fault", ["no-answer@20", "pull@20"])
+def test_whatever_ends_a_reading_says_that_the_tag_is_untouched(fault: str) -> None:
+    done = read(f"sim:nfc?uid={UID}&fault={fault}", "--wait", "0")
+    assert done.code in (3, 4)
+    assert done.error["facts"]["tag_state"] == "untouched"
+
+
+@pytest.mark.parametrize("at", range(12, 26))
+@pytest.mark.parametrize("fault", ["noise", "mute", "nak"])
+def test_one_answer_lost_on_the_air_never_makes_a_known_chip_unknown(fault: str, at: int) -> None:
+    done = read(f"sim:nfc?uid={UID}&fault={fault}@{at}", "--wait", "1")
+    assert "tag-chip-unknown" not in done.err
+    assert done.code in (0, 4)
+
+
+def test_an_interrupted_write_says_what_became_of_the_tag(
+    trust: Trust, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("dpptag.cli.tag.write_and_verify", interrupted)
+    done = write(f"sim:nfc?uid={UID}", trust.signed(tmp_path / "tag.ndef"))
+    assert (done.code, done.out) == (130, "")
+    assert "do not ship" in done.err
+
+
+@pytest.mark.parametrize("wait", ["-1", "inf", "soon"])
+def test_a_wait_is_a_number_of_seconds(wait: str) -> None:
+    assert read("sim:nfc", "--wait", wait).code == 2
+
+
 def test_no_tag_at_the_reader_ends_after_the_wait(tmp_path: Path, trust: Trust) -> None:
     for done in (
         read("sim:nfc?fault=pull@1", "--wait", "0"),

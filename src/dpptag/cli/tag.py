@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import click
 
@@ -10,11 +12,13 @@ from dpptag.cli.device import device_option, opened_reader
 from dpptag.cli.options import json_option, read_file
 from dpptag.cli.output import emit, emit_json, facts, say
 from dpptag.codec.ndef import MESSAGE_LIMIT, decode_message
-from dpptag.errors import TagNotFound
+from dpptag.errors import DeviceError, TagError, TagNotFound
 from dpptag.links import NfcReader, Type2Link
 from dpptag.tags import Type2Tag, identify, plan_write, write_and_verify
 
-_wait = click.option("--wait", type=float, default=10.0, show_default=True, help="Seconds to wait for a tag.")
+_wait = click.option(
+    "--wait", type=click.FloatRange(0, 1e6), default=10.0, show_default=True, help="Seconds to wait for a tag."
+)
 
 
 @click.group("tag")
@@ -28,7 +32,7 @@ def command() -> None:
 @json_option
 def read(device: str, wait: float, as_json: bool) -> None:
     """Read one tag: chip number, type, capacity, NDEF message. Writes nothing."""
-    with opened_reader(device) as reader:
+    with opened_reader(device) as reader, _tag_state("untouched"):
         tag = identify(_sense(reader, wait))
         value = _tag_value(tag, simulated=reader.info.simulated)
     if as_json:
@@ -49,9 +53,10 @@ def write(device: str, ndef: str, allow_format: bool, dry_run: bool, wait: float
     message = read_file(ndef, "NDEF message", MESSAGE_LIMIT)
     decode_message(message)
     with opened_reader(device) as reader:
-        link = _sense(reader, wait)
-        tag = identify(link)
-        plan = plan_write(tag, message, allow_format=allow_format)
+        with _tag_state("untouched"):
+            link = _sense(reader, wait)
+            tag = identify(link)
+            plan = plan_write(tag, message, allow_format=allow_format)
         for step in plan.irreversible:
             say(f"irreversible: {step}")
         if dry_run:
@@ -61,7 +66,8 @@ def write(device: str, ndef: str, allow_format: bool, dry_run: bool, wait: float
             else:
                 emit(str(plan))
             return
-        read_back = write_and_verify(link, tag, message, allow_format=allow_format)
+        with _tag_state("unknown, do not ship"):
+            read_back = write_and_verify(link, tag, message, allow_format=allow_format)
         value = {
             "chip": tag.uid.hex(),
             "type": tag.chip_name,
@@ -73,6 +79,19 @@ def write(device: str, ndef: str, allow_format: bool, dry_run: bool, wait: float
         emit_json(value)
     else:
         say(f"wrote {len(message)} bytes to {tag.chip_name} {tag.uid.hex()}, read back and equal")
+
+
+@contextmanager
+def _tag_state(state: str) -> Iterator[None]:
+    """What a person must know of the tag in hand when the work ends here: told with whatever ended it."""
+    try:
+        yield
+    except (DeviceError, TagError) as error:
+        error.facts.setdefault("tag_state", state)
+        raise
+    except KeyboardInterrupt:
+        say(f"tag state {state}; the same command may be run again")
+        raise
 
 
 def _sense(reader: NfcReader, wait: float) -> Type2Link:
