@@ -144,8 +144,9 @@ def _does_not_fit(wish: Wish, capacity: Capacity, size: int, level: Level, width
     missing = size - capacity.room
     remedies = []
     if isinstance(wish.identity, str):
-        remedies.append(f"shorten the link (host or stem) by {missing} characters")
-        batch = _batch_cost(wish.identity)
+        copies = 2 if level is Level.FULL else 1  # full names the link once more, in label 260
+        remedies.append(f"shorten the link (host or stem) by {-(-missing // copies)} characters")
+        batch = copies * _batch_cost(wish.identity)
         if batch:
             remedies.append(f"leave out the batch (saves {batch})" + ("" if batch >= missing else ", not enough alone"))
         larger = [name for name, area in NTAG_AREAS.items() if NfcCapacity(area).room >= size]

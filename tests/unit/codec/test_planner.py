@@ -198,6 +198,18 @@ def test_a_shorter_link_is_proposed_by_the_bytes_missing() -> None:
     assert plan(nfc_wish(link(90 - 15)), NfcCapacity(144)).spare == 0
 
 
+def test_each_character_of_a_link_counts_twice_in_full() -> None:
+    missing, action = remedies(link(400), 872, 32, Level.FULL)
+    shorter = -(-missing // 2)
+    assert f"shorten the link (host or stem) by {shorter} characters" in action
+    assert plan(nfc_wish(link(400 - shorter), 32, Level.FULL), NfcCapacity(872)).spare in (0, 1)
+
+
+def test_a_batch_counts_twice_in_full() -> None:
+    action = remedies(STEM + "/10/LOT20250712/21/12345", 144, 32, Level.FULL)[1]
+    assert "leave out the batch (saves 30), not enough alone" in action
+
+
 def test_a_batch_is_proposed_for_leaving_out() -> None:
     longer = STEM.replace(".com/", ".com/products/dd/")
     missing, action = remedies(longer + "/10/LOT20250712/21/" + "S" * 20, 144)
