@@ -6,6 +6,7 @@ import contextlib
 import io
 import json
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
@@ -95,7 +96,7 @@ def process(*arguments: object, env: Mapping[str, str] | None = None, **options:
 @contextlib.contextmanager
 def started(*arguments: object, **options: Any) -> Iterator[subprocess.Popen[str]]:
     """A running process with its stdout and stderr piped; ended with the block."""
-    options = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, **options}
+    options = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "preexec_fn": _heed_interrupts, **options}
     with subprocess.Popen(
         command_line(*arguments), env=environment(), stdin=subprocess.DEVNULL, text=True, **options
     ) as child:
@@ -104,6 +105,11 @@ def started(*arguments: object, **options: Any) -> Iterator[subprocess.Popen[str
         finally:
             if child.poll() is None:
                 child.kill()
+
+
+def _heed_interrupts() -> None:
+    """Whoever runs the tests in the background has SIGINT ignored, and children inherit that."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def make_key(folder: Path, name: str) -> tuple[Path, Path]:

@@ -253,22 +253,34 @@ def test_an_interrupted_scan_ends_with_130_and_whole_lines(trust: Trust, tmp_pat
     assert "interrupted" in talk
 
 
+def unread_pipe() -> int:
+    """The end to write to of a pipe that nobody reads any more, as after ``| head -1``."""
+    nobody, ours = os.pipe()
+    os.close(nobody)
+    return ours
+
+
 def test_a_closed_pipe_ends_the_scan_without_a_word_and_never_with_0(trust: Trust, tmp_path: Path) -> None:
-    device = belt(trust, tmp_path, "good", "forged", "good")
-    with started_scan(trust, device) as child:
-        first = child.stdout.readline()
-        child.stdout.close()
-        talk = child.stderr.read()
-        child.wait(timeout=60)
-    assert json.loads(first)["verdict"] == "genuine"
+    ours = unread_pipe()
+    with started_scan(trust, belt(trust, tmp_path, "good", "forged", "good"), stdout=ours) as child:
+        os.close(ours)
+        talk = child.communicate(timeout=60)[1]
     assert child.returncode == 130
     assert "Traceback" not in talk
     assert "Broken" not in talk
 
 
+def test_a_forged_tag_does_not_pass_where_nobody_reads_the_verdict(trust: Trust, tmp_path: Path) -> None:
+    ndef = trust.signed(tmp_path / "tag.ndef")
+    ours = unread_pipe()
+    with started("verify", "--ndef", ndef, "--chip", OTHER_UID, *trust.options, "--json", stdout=ours) as child:
+        os.close(ours)
+        assert child.communicate(timeout=60)[1] == ""
+    assert child.returncode != 0
+
+
 def test_a_closed_stderr_does_not_stop_the_work(trust: Trust, tmp_path: Path) -> None:
-    nobody, ours = os.pipe()
-    os.close(nobody)
+    ours = unread_pipe()
     with started_scan(trust, belt(trust, tmp_path, "good"), "--count", "1", stderr=ours) as child:
         os.close(ours)
         out = child.communicate(timeout=60)[0]
