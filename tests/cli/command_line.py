@@ -94,12 +94,11 @@ def process(*arguments: object, env: Mapping[str, str] | None = None, **options:
 
 
 @contextlib.contextmanager
-def started(*arguments: object, **options: Any) -> Iterator[subprocess.Popen[str]]:
+def started(*arguments: object, **options: Any) -> Iterator[subprocess.Popen[Any]]:
     """A running process with its stdout and stderr piped; ended with the block."""
-    options = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "preexec_fn": _heed_interrupts, **options}
-    with subprocess.Popen(
-        command_line(*arguments), env=environment(), stdin=subprocess.DEVNULL, text=True, **options
-    ) as child:
+    defaults: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    defaults |= {"stdin": subprocess.DEVNULL, "env": environment(), "preexec_fn": _heed_interrupts}
+    with subprocess.Popen(command_line(*arguments), **(defaults | options)) as child:
         try:
             yield child
         finally:

@@ -1,12 +1,27 @@
 """dpptag sign and dpptag verify: every level, every verdict that needs no reader, every refusal."""
 
 import json
+import resource
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
-from tests.cli.command_line import EPC, ITEM, OTHER_UID, PASSPORT, TID, UID, Done, Trust, dpptag, make_key, make_trust
+from tests.cli.command_line import (
+    EPC,
+    ITEM,
+    OTHER_UID,
+    PASSPORT,
+    TID,
+    UID,
+    Done,
+    Trust,
+    dpptag,
+    make_key,
+    make_trust,
+    process,
+    started,
+)
 
 KEYS = {
     *("verdict", "reason", "identity", "chip", "level", "day", "issuer", "trust", "checks", "passport"),
@@ -290,6 +305,30 @@ def test_an_identity_of_nobody_is_an_unknown_issuer(trust: Trust, tmp_path: Path
     content = trust.signed(tmp_path / "tag.ndef", "--uri", "https://id.example.com/01/04012345678901/21/1")
     done = verify(trust, content)
     assert (done.code, done.json["verdict"], done.json["issuer"]["name"]) == (8, "unknown-issuer", None)
+
+
+def test_a_full_disk_leaves_the_file_that_stood_there(trust: Trust, tmp_path: Path) -> None:
+    out = trust.signed(tmp_path / "tag.ndef")
+    before = out.read_bytes()
+    sign = ["sign", "--uri", ITEM, "--chip", OTHER_UID, "--digest", 0, "--level", "minimal", "--slot", 1]
+    done = process(
+        *(*sign, "--key", trust.key, "--out", out, "--json"),
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (50, 50)),
+    )
+    assert (done.code, done.error["code"]) == (7, "file")
+    assert [(path, path.read_bytes()) for path in tmp_path.iterdir()] == [(out, before)]
+
+
+def test_content_can_go_to_a_pipe_and_through_a_link(trust: Trust, tmp_path: Path) -> None:
+    (tmp_path / "link").symlink_to(tmp_path / "real")
+    trust.signed(tmp_path / "link")
+    assert (tmp_path / "link").is_symlink()
+    assert (tmp_path / "real").stat().st_size > 67
+    sign = ["sign", "--uri", ITEM, "--chip", UID, "--digest", 0, "--level", "minimal", "--slot", 1, "--key", trust.key]
+    with started(*sign, "--out", "/dev/stdout", text=False) as child:
+        content = child.communicate(timeout=60)[0]
+    (tmp_path / "piped").write_bytes(content)
+    assert verify(trust, tmp_path / "piped").json["verdict"] == "genuine"
 
 
 def test_a_person_reads_the_verdict_with_a_sign_that_needs_no_colour(trust: Trust, tmp_path: Path) -> None:
