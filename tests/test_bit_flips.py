@@ -44,7 +44,7 @@ def test_no_bit_of_a_compact_statement_on_ntag215_can_be_flipped_unnoticed() -> 
 
 
 def test_no_bit_of_a_full_statement_on_ntag215_can_be_flipped_unnoticed() -> None:
-    """Not even the case of a letter in ``application/cose``: the record type is not signed, so it is compared exactly."""
+    """Not even the case of a letter in ``application/cose``: the record type is not signed and compared exactly."""
     sweep = sweep_nfc("NTAG215", Level.FULL, 32)
     print(render(sweep))
     assert sweep.unflipped is GENUINE

@@ -7,12 +7,15 @@ from pathlib import Path
 
 import pytest
 
+from dpptag.codec.layout import with_later_records
+from dpptag.codec.ndef import NdefRecord, decode_message
 from dpptag.crypto import PrivateKey
 from dpptag.errors import DeviceLost, DeviceProtocolError, Forged, JobError, LedgerConflict, LedgerDamaged
 from dpptag.ledger import Ledger
 from dpptag.line import JobPlan, KeyJudge, Phase, RunEnd, TagRecord, read_job
 from dpptag.model.identifiers import ChipNumber
 from dpptag.model.outcome import RowState, TagOutcome
+from dpptag.tags import identify, write_and_verify
 from tests.line.line_rig import LineRig, Told, at, write_commands
 
 
@@ -137,6 +140,29 @@ def test_foreign_content_is_lost_only_where_the_job_says_so(tmp_path: Path) -> N
     rig.ledger_path.unlink()
     summary, told = rig.run(position=1)
     assert (summary.is_complete, told.outcomes) == (True, ["encoded"] * 2)
+
+
+def test_records_behind_a_statement_stay_when_the_tag_is_written_again(tmp_path: Path) -> None:
+    rig = LineRig(tmp_path, rows=1, tags="NTAG215", line__overwrite="true")
+    rig.run()
+    added = NdefRecord(2, b"text/plain", b"id", b"somebody's own")
+    with rig.reader() as reader:
+        link = reader.sense()
+        assert link is not None
+        tag = identify(link)
+        assert tag.ndef is not None
+        write_and_verify(link, tag, with_later_records(tag.ndef, (added,)))
+    rig.sim.close()
+    rig.ledger_path.unlink()
+    summary, _ = rig.run()
+    assert summary.is_complete
+    with rig.reader() as reader:
+        link = reader.sense()
+        assert link is not None
+        message = identify(link).ndef
+    rig.sim.close()
+    assert message is not None
+    assert [(record.type, record.id, record.payload) for record in decode_message(message)[2:]] == [added[1:4]]
 
 
 def test_a_tag_of_another_job_is_refused(rig: LineRig) -> None:

@@ -97,11 +97,16 @@ def build_ndef(uri: str, statement: Statement, later_records: Sequence[NdefRecor
 
 
 def later_records(message: bytes) -> tuple[NdefRecord, ...]:
-    """The records from the third on that an update must keep; none where the message cannot be read."""
+    """The records behind a statement, which an update must keep; none where the message holds no statement."""
     try:
-        return decode_message(message)[2:]
-    except NdefError:
+        return decode_message(message)[2:] if read_ndef(message).statement is not None else ()
+    except (NdefError, LayoutError):
         return ()
+
+
+def with_later_records(message: bytes, later: Sequence[NdefRecord]) -> bytes:
+    """``message`` and, behind it, records of another one byte for byte."""
+    return encode_message((*decode_message(message), *later)) if later else message
 
 
 def build_user_bank(statement: Statement) -> bytes:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from enum import Enum, unique
 from typing import Final
 
+from dpptag.codec.layout import later_records, with_later_records
 from dpptag.errors import (
     DeviceError,
     DpptagError,
@@ -215,7 +216,8 @@ class Session:
         turn.row = row = self._reserve(chip)
         job_row = self._rows[row.item.number]
         placement = self._plan.placement(job_row, tag.chip_name)
-        message = self._maker.make(job_row, placement, chip)
+        # A tag that carried a statement before may carry records of others behind it: they stay (tag-format.md 4).
+        message = with_later_records(self._maker.make(job_row, placement, chip), later_records(tag.ndef or b""))
         plan_write(tag, message)  # refuses locks and passwords before the row is bound to this chip
         turn.laps.lap("sign")
         turn.row = row = self._ledger.start_writing(
