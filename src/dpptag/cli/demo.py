@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
+from urllib.parse import quote
 
 import click
 
@@ -64,7 +65,7 @@ def command(out: Path) -> int:
     today = day_of(_now())
     scene = build_scene(out, today)
     say(f"made keys, a trust bundle and {sum(n for _, n in TAGS)} passports in {out}/ (trial keys, not encrypted)")
-    state = f"state={out / 'tags.json'}"
+    state = f"state={quote(str(out / 'tags.json'))}"
     types = _encode(scene, f"{state}&tags={_TAGS}&seed={_SEED}")
     lines = _scan_all(scene, f"{state}&position=0", types)
     lines += _bad_ones(scene, lines)
@@ -173,7 +174,7 @@ def _written(scene: Scene, query: str, message: bytes, today: int) -> Report:
 
 def _torn(scene: Scene, message: bytes, today: int) -> Report:
     """A tag that is pulled in the middle of a page write, and laid on the reader again."""
-    state = scene.folder / "torn.json"
+    state = quote(str(scene.folder / "torn.json"))
     with _rig(f"state={state}&fault=tear@40") as (simulator, reader):
         link = reader.sense()
         assert link is not None
