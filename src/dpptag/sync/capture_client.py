@@ -93,6 +93,12 @@ class CaptureClient:
             raise UsageError(
                 "the address of a repository is http(s)://host/path, without query or fragment", code="sync-address"
             )
+        if not url.isascii() or " " in url:
+            raise UsageError(
+                "the address of a repository is ASCII without blanks",
+                code="sync-address",
+                action="write the host in punycode, and percent-encode the path",
+            )
         if parts.username is not None or parts.password is not None:
             raise UsageError(
                 "no user name or password in the address: it would be stored and shown",

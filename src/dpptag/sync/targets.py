@@ -63,6 +63,8 @@ _SCHEMES: Final[dict[str, Callable[[str, Mapping[str, str]], Target]]] = {"http"
 
 def open_target(text: str, environment: Mapping[str, str]) -> Target:
     """The target that ``--to`` names: an http(s) address, else a file path. Opens nothing. Raises UsageError."""
+    if not text.isprintable():  # the outbox keeps it as text
+        raise UsageError(f"not an address or a file name: {text[:120]!a}", code="sync-address")
     scheme, separator, _ = text.partition("://")
     if not separator:
         if not text or Path(text).is_dir():
