@@ -15,8 +15,8 @@ no-host, no-path       nothing between ``//`` and ``/``; no ``/`` after the host
 userinfo               ``user@`` before the host
 host-characters        a character that no host name or address has
 no-key                 no GS1 key in the path
-trailing-slash         a valid key or key and qualifiers, then ``/``
-misplaced-key          a valid key, but other segments follow it, or it is percent-encoded
+trailing-slash         a key, right or wrong, and its qualifiers, then ``/``
+misplaced-key          what is like a key, right or wrong, in another place than the end of the path
 convenience-name       ``gtin``, ``sscc``... in place of the AI (deprecated since 1.2)
 ai-03                  AI 03, which is no Digital Link key
 compressed-form        the compressed form of release 1.1

@@ -41,10 +41,26 @@ _CONVENIENCE_NAMES: Final = {
 }
 
 
+# How many leading digits make a value after this AI a GS1 key, right or wrong: about the digits of the key; for keys of
+# free length the shortest company prefix. /401/page-2 is none, /01/9520123456788/ is a broken one.
+_KEY_DIGITS: Final = {
+    "01": 8,
+    **dict.fromkeys(("8003", "8006"), 13),
+    "402": 16,
+    **dict.fromkeys(("00", "8017", "8018"), 17),
+    **dict.fromkeys(("253", "255", "414", "415", "417"), 12),
+    **dict.fromkeys(("401", "8004", "8010", "8013"), 4),
+}
+_LEADING_DIGITS: Final = re.compile(r"[0-9]*")
+
+
 def parse_any(uri: str) -> DigitalLink:
     """The general path: any key, stem, query, encoding. Agrees with the fast path wherever that accepts."""
     host, path, query = _split(uri)
-    stem, pairs = _key_and_qualifiers(host, path)
+    found = _key_and_qualifiers(path)
+    if found is None:
+        raise _no_key(host, path, query)
+    stem, pairs = found
     values: list[tuple[str, str]] = []
     for rule, raw in pairs:
         values.append((rule.ai, _decoded(rule, raw, in_query=False)))
@@ -99,8 +115,8 @@ def _check_host(host: str) -> None:
         raise LinkError(f"{illegal[0]!r} may not stand in a host", code="host-characters", host=host)
 
 
-def _key_and_qualifiers(host: str, path: str) -> tuple[str, list[tuple[AiRule, str]]]:
-    """The stem and the (rule, raw value) pairs from the key on; the key is found from the right."""
+def _key_and_qualifiers(path: str) -> tuple[str, list[tuple[AiRule, str]]] | None:
+    """Stem and (rule, raw value) pairs from the key on, which is found from the right; None where there is none."""
     segments = path.split("/")[1:]
     pairs: list[tuple[AiRule, str]] = []
     for at in range(len(segments) - 2, -1, -2):
@@ -111,18 +127,25 @@ def _key_and_qualifiers(host: str, path: str) -> tuple[str, list[tuple[AiRule, s
         if rule.paths is not None:
             stem = "".join("/" + segment for segment in segments[:at])
             return stem, pairs[::-1]
-    raise _no_key(host, path, segments)
+    return None
 
 
-def _no_key(host: str, path: str, segments: list[str]) -> LinkError:
-    """Say what the path holds in place of a key at its end; ``no-key`` only where nothing is like one."""
-    plain = [_unescape(segment) for segment in segments]
-    for name, value in pairwise(plain):
+def _no_key(host: str, path: str, query: str) -> LinkError:
+    """Say what the URI holds in place of a key at the end of its path; ``no-key`` only where nothing is like one.
+
+    Who signs for an ordinary URI is found by its host. So whatever somebody could take for a GS1 key must be told here,
+    above all where it is broken: a wrong check digit, a slash too many, the wrong place.
+    """
+    trimmed = path.rstrip("/")
+    if trimmed != path and (found := _key_and_qualifiers(trimmed)) is not None:
+        ai = found[1][0][0].ai
+        return LinkError("a / stands after the last value", code="trailing-slash", action="remove it", ai=ai)
+    plain = [_unescape(segment) for segment in path.split("/")[1:]]
+    for name, value in (*pairwise(plain), *_parameters(query)):
         if name == "03" and re.fullmatch(r"[0-9]{14}", value):
             return LinkError("AI 03 (made-to-order GTIN) is no Digital Link key", code="ai-03", value=value)
         ai = _CONVENIENCE_NAMES.get(name.lower(), name)
         rule = rule_for(ai)
-        # Only keys with a check digit are told from ordinary segments: /401/page-2 is no GS1 key.
         if rule is None or rule.paths is None:
             continue
         if ai != name:
@@ -134,17 +157,11 @@ def _no_key(host: str, path: str, segments: list[str]) -> LinkError:
                     action=f"write /{ai}/ in place of /{name}/",
                     ai=ai,
                 )
-        elif any({"csum", "csumalpha"} & set(component.rules) for component in rule.components):
-            try:
-                check_value(rule, value)
-            except LinkError:
-                continue
-            if path.endswith("/"):
-                return LinkError("a / stands after the last value", code="trailing-slash", action="remove it", ai=ai)
+        elif len(_LEADING_DIGITS.match(value)[0]) >= _KEY_DIGITS[ai]:  # type: ignore[index]  # it always matches
             return LinkError(
-                f"/{ai}/{value} is a key, but no qualifiers follow it to the end of the path",
+                f"AI {ai} with {value[:40]!r} is like a GS1 key, but does not stand at the end of the path as one",
                 code="misplaced-key",
-                action="write the key unencoded, then only its qualifiers",
+                action="write the key unencoded, then only its qualifiers; or choose another path",
                 ai=ai,
             )
     if host.lower() == CANONICAL_HOST and _COMPRESSED.fullmatch(path):
@@ -154,6 +171,10 @@ def _no_key(host: str, path: str, segments: list[str]) -> LinkError:
         code="no-key",
         action="write the key as /01/ and the 14-digit GTIN",
     )
+
+
+def _parameters(query: str) -> list[tuple[str, str]]:
+    return [(_unescape(ai), _unescape(raw)) for ai, _, raw in (part.partition("=") for part in query.split("&"))]
 
 
 def _decoded(rule: AiRule, raw: str, *, in_query: bool) -> str:

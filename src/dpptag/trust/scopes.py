@@ -23,6 +23,9 @@ _URI: Final = (
 )
 
 
+_NEEDLESS_ESCAPE: Final = re.compile(r"%(?:2[DEFdef]|3[0-9]|4[1-9A-Fa-f]|5[0-9AFaf]|6[1-9A-Fa-f]|7[0-9AEae])")
+
+
 class GcpScope(NamedTuple):
     """A run of digits from the company prefix on; up to a whole key, for single-GTIN licences and GTIN-8."""
 
@@ -77,7 +80,9 @@ def split_uri(uri: str) -> tuple[str, str, tuple[str, ...]] | None:
         return None
     path = found["path"] or "/"
     segments = tuple(path[1:].split("/"))
-    if any(segment.lower().replace("%2e", ".") in (".", "..") for segment in segments):
+    # Whatever servers take for another path than it looks like: dot segments, empty segments, and escapes of characters
+    # that need none (RFC 3986 section 6.2.2.2) or of the slash.
+    if any(segment in (".", "..") for segment in segments) or "" in segments[:-1] or _NEEDLESS_ESCAPE.search(path):
         return None
     return found["scheme"], found["host"], segments
 

@@ -44,9 +44,9 @@ REFUSED = [
     # no key, and what only looks like none
     ("https://a/", "no-key"),
     ("https://a/passports/4711", "no-key"),
-    ("https://a/2024/01/15/", "no-key"),
+    ("https://a/2024/01/15/", "trailing-slash"),
     ("https://a/21/12345", "no-key"),
-    ("https://a/b?01=09520123456788", "no-key"),
+    ("https://a/b?01=09520123456788", "misplaced-key"),
     ("https://00/095201234567891235", "no-key"),
     ("https://a/" + G + "/", "trailing-slash"),
     ("https://a/" + G + "/passport", "misplaced-key"),
