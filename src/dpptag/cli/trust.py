@@ -65,8 +65,16 @@ def init(out: Path, passphrase_file: str | None, as_json: bool) -> None:
 @click.option("--slot", type=click.IntRange(0, 31), required=True, help="Key slot, never given to a second key.")
 @click.option("--not-before", help="First day on which this key may sign.")
 @click.option("--not-after", help="Last day on which this key may sign.")
-@click.option("--status", type=click.Choice([status.name.lower() for status in KeyStatus]), default="active")
-@click.option("--allow-bare", is_flag=True, help="This key's bare statements (64 bytes, UHF, 512-bit bank) count.")
+@click.option(
+    "--status",
+    type=click.Choice([status.name.lower() for status in KeyStatus]),
+    help="[default: active; for a key that is known: as it was]",
+)
+@click.option(
+    "--allow-bare/--no-allow-bare",
+    default=None,
+    help="Whether this key's bare statements (64 bytes, UHF, 512-bit bank) count.",
+)
 @json_option
 def add_issuer(
     folder: Path,
@@ -76,8 +84,8 @@ def add_issuer(
     slot: int,
     not_before: str | None,
     not_after: str | None,
-    status: str,
-    allow_bare: bool,
+    status: str | None,
+    allow_bare: bool | None,
     as_json: bool,
 ) -> None:
     """Add an issuer, or a scope or key to one; the same key in its slot is updated. Sign afterwards."""
@@ -86,10 +94,13 @@ def add_issuer(
         slot=slot,
         not_before=parse_day(not_before, "--not-before") if not_before else None,
         not_after=parse_day(not_after, "--not-after") if not_after else None,
-        status=KeyStatus[status.upper()],
+        status=KeyStatus[status.upper()] if status else None,
         allows_bare=allow_bare,
     )
     issuer = authority.add_issuer(folder, name, scopes, entry)
+    for known in issuer.keys:
+        if known.slot == slot and known.status is KeyStatus.RETIRED and known.not_after is None:
+            warn(f"the key in slot {slot} is retired without an end: give --not-after DAY, the last day it signed")
     if as_json:
         emit_json(_issuer_value(issuer))
     else:

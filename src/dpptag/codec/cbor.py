@@ -103,6 +103,22 @@ def decode(data: bytes, *, max_size: int = TAG_LIMIT, max_depth: int = 4) -> Cbo
     return checked
 
 
+def bytes_at(data: bytes, at: int) -> tuple[bytes, int]:
+    """The byte string whose head stands at ``at``, in its shortest form, and the offset after it. Raises CborError."""
+    head = data[at : at + 9]
+    if not head or head[0] >> 5 != 2 or head[0] & 0x1F > 27:
+        raise CborError("no byte string where one was expected", code="cbor-malformed")
+    info = head[0] & 0x1F
+    width = 0 if info < 24 else 1 << (info - 24)
+    length = info if info < 24 else int.from_bytes(head[1 : 1 + width], "big")
+    start = at + 1 + width
+    if start + length > len(data):
+        raise CborError("CBOR ends early", code="cbor-malformed")
+    if data[at:start] != _head(0x40, length):
+        raise CborError("not the deterministic encoding", code="cbor-not-deterministic")
+    return data[start : start + length], start + length
+
+
 def item_end(data: bytes, at: int, depth: int = 4) -> int:
     """Offset after the definite-length item at ``at``, one leading tag allowed at the top. Raises CborError."""
     try:

@@ -87,6 +87,32 @@ class Sign1(NamedTuple):
         return sig_structure(self.protected, external_aad, payload)
 
 
+def split_sign1(data: bytes) -> tuple[bytes, bytes | None, bytes]:
+    """Protected header, payload and signature by their heads alone, tagged or not; for messages too large to trust.
+
+    Time and memory do not depend on what is inside. Raises CoseError, ``cose-unprotected`` for an unprotected header
+    that is not empty.
+    """
+    at = 1 if data[:1] == b"\xd2" else 0
+    if data[at : at + 1] != b"\x84":
+        raise CoseError("a COSE_Sign1 is an array of four", code="cose-shape")
+    try:
+        protected, at = cbor.bytes_at(data, at + 1)
+        if data[at : at + 1] != b"\xa0":
+            raise CoseError("headers that nobody signed", code="cose-unprotected")
+        payload: bytes | None = None
+        if data[at + 1 : at + 2] == b"\xf6":
+            at += 2
+        else:
+            payload, at = cbor.bytes_at(data, at + 1)
+        signature, at = cbor.bytes_at(data, at)
+    except CborError as exc:
+        raise CoseError(f"not a COSE_Sign1: {exc.message}", code="cose-cbor") from exc
+    if at != len(data):
+        raise CoseError("bytes follow the COSE_Sign1", code="cose-cbor")
+    return protected, payload, signature
+
+
 def parse_sign1(data: bytes, *, max_size: int = cbor.TAG_LIMIT, max_depth: int = 4) -> Sign1:
     """Parse a tagged or untagged COSE_Sign1, strictly. Raises CoseError.
 

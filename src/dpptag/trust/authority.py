@@ -7,9 +7,10 @@ another, not even after a compromise: an old tag would be judged by a stranger's
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, TypeVar
@@ -22,7 +23,7 @@ from dpptag.crypto import (
     parse_public_pem,
     write_secret_file,
 )
-from dpptag.errors import TrustDataError
+from dpptag.errors import KeyFileError, TrustDataError
 from dpptag.trust.issuers import Bundle, Issuer, IssuerKey, KeyStatus, open_bundle, sign_bundle
 from dpptag.trust.scopes import Scope, parse_scope
 
@@ -35,11 +36,16 @@ _T = TypeVar("_T")
 
 
 def create_root(folder: Path, passphrase: bytes | None) -> PublicKey:
-    """Make ``root.key`` (PKCS#8, mode 0600) and ``root.pub``. Raises KeyFileError where there is a ``root.key``."""
+    """Make ``root.key`` (PKCS#8, mode 0600) and ``root.pub``. Raises KeyFileError where there is a trust folder."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as exc:
         raise TrustDataError(f"cannot make {folder}: {exc.strerror}", code="write", path=str(folder)) from exc
+    for name in (ROOT_PUB, LIST, BUNDLE):  # its root key may be kept elsewhere: readers have pinned that one
+        if _exists(folder / name):
+            raise KeyFileError(
+                f"{folder} is a trust folder already: it has {name}", code="key-exists", action="give another --out"
+            )
     root = PrivateKey.generate()
     write_secret_file(folder / ROOT_KEY, root.pkcs8(passphrase))
     write_atomically(folder / ROOT_PUB, root.public_key.pem().encode())
@@ -47,24 +53,32 @@ def create_root(folder: Path, passphrase: bytes | None) -> PublicKey:
 
 
 def load_root(folder: Path, passphrase: bytes | None) -> PrivateKey:
-    """``root.key``. Raises TrustDataError for no trust folder, KeyFileError for the key."""
+    """``root.key``, which may be kept elsewhere but for signing. Raises TrustDataError, KeyFileError for the key."""
     read_list(folder)
     return parse_private_pem(_read(folder / ROOT_KEY), passphrase)
 
 
 @dataclass(frozen=True, slots=True)
 class KeyEntry:
-    """What ``add_issuer`` is told of one key."""
+    """What ``add_issuer`` is told of one key; None: as it was, for a new key an active one without dates, not bare."""
 
     key: PublicKey
     slot: int
     not_before: int | None = None
     not_after: int | None = None
-    status: KeyStatus = KeyStatus.ACTIVE
-    allows_bare: bool = False
+    status: KeyStatus | None = None
+    allows_bare: bool | None = None
 
-    def issuer_key(self) -> IssuerKey:
-        return IssuerKey(self.slot, self.key, self.status, self.not_before, self.not_after, self.allows_bare)
+    def issuer_key(self, old: IssuerKey | None = None) -> IssuerKey:
+        known = old or IssuerKey(self.slot, self.key)
+        return IssuerKey(
+            self.slot,
+            self.key,
+            known.status if self.status is None else self.status,
+            known.not_before if self.not_before is None else self.not_before,
+            known.not_after if self.not_after is None else self.not_after,
+            known.allows_bare if self.allows_bare is None else self.allows_bare,
+        )
 
 
 def add_issuer(folder: Path, name: str, scopes: Sequence[str], entry: KeyEntry) -> Issuer:
@@ -72,23 +86,36 @@ def add_issuer(folder: Path, name: str, scopes: Sequence[str], entry: KeyEntry) 
 
     Raises TrustDataError: another key in that slot, a scope of another issuer, a compromised key made good again.
     """
-    issuers = list(read_list(folder))
     wanted = tuple(parse_scope(text) for text in scopes)
+    with _locked(folder):
+        return _add_issuer(folder, name, wanted, entry)
+
+
+def _add_issuer(folder: Path, name: str, wanted: tuple[Scope, ...], entry: KeyEntry) -> Issuer:
+    issuers = list(read_list(folder))
     at = next((index for index, issuer in enumerate(issuers) if issuer.name == name), None)
     if at is None:
         issuer = Issuer(name, tuple(dict.fromkeys(wanted)), (entry.issuer_key(),))
         issuers.append(issuer)
     else:
-        issuer = _extended(issuers[at], wanted, entry.issuer_key())
+        issuer = _extended(issuers[at], wanted, entry)
         issuers[at] = issuer
+    if entry.status is KeyStatus.COMPROMISED:  # whoever else uses the same key has lost it, too
+        issuers = [_without(entry.key, one) for one in issuers]
     Bundle(1, 1, tuple(issuers)).check()  # refuses equal scopes of two issuers now, not on the day of signing
     _write_list(folder, issuers)
     return issuer
 
 
-def _extended(issuer: Issuer, scopes: tuple[Scope, ...], key: IssuerKey) -> Issuer:
+def _without(lost: PublicKey, issuer: Issuer) -> Issuer:
+    keys = (key._replace(status=KeyStatus.COMPROMISED) if key.public_key == lost else key for key in issuer.keys)
+    return issuer._replace(keys=tuple(keys))
+
+
+def _extended(issuer: Issuer, scopes: tuple[Scope, ...], entry: KeyEntry) -> Issuer:
     keys = {known.slot: known for known in issuer.keys}
-    old = keys.get(key.slot)
+    old = keys.get(entry.slot)
+    key = entry.issuer_key(old)
     if old is not None:
         _refuse_change(issuer.name, old, key)
     keys[key.slot] = key
@@ -121,11 +148,16 @@ def make_bundle(folder: Path, root: Signer, issued: int, expires: int) -> bytes:
     The bundle that stands there is read first: no slot may have changed its key, none may have gone, and no compromised
     key may be good again, not even where the list was mended by hand or restored from an old copy.
     """
+    with _locked(folder):
+        return _make_bundle(folder, root, issued, expires)
+
+
+def _make_bundle(folder: Path, root: Signer, issued: int, expires: int) -> bytes:
     issuers = read_list(folder)
     if not issuers:
         raise TrustDataError("no issuers yet", code="no-issuers", action="add one with: dpptag trust add-issuer")
     earlier = folder / BUNDLE
-    if earlier.exists():
+    if _exists(earlier):
         _refuse_lost_slots(open_bundle(_read(earlier), root.public_key).issuers, issuers)
     data = sign_bundle(Bundle(issued, expires, issuers), root)
     open_bundle(data, root.public_key)  # what readers will do with it
@@ -135,6 +167,7 @@ def make_bundle(folder: Path, root: Signer, issued: int, expires: int) -> bytes:
 
 def _refuse_lost_slots(earlier: Sequence[Issuer], issuers: Sequence[Issuer]) -> None:
     now = {issuer.name: {key.slot: key for key in issuer.keys} for issuer in issuers}
+    holders = {scope: issuer.name for issuer in issuers for scope in issuer.scopes}
     for issuer in earlier:
         for key in issuer.keys:
             new = now.get(issuer.name, {}).get(key.slot)
@@ -145,6 +178,43 @@ def _refuse_lost_slots(earlier: Sequence[Issuer], issuers: Sequence[Issuer]) -> 
                     action="keep it as retired or compromised: a key that vanishes looks like one never known",
                 )
             _refuse_change(issuer.name, key, new)
+        for scope in issuer.scopes:
+            if holders.get(scope, issuer.name) != issuer.name:
+                raise TrustDataError(
+                    f"{scope} belonged to {issuer.name} and would now be {holders[scope]}'s: tags of the one would be "
+                    "judged by the keys of the other",
+                    code="scope-moved",
+                    action=f"keep {scope} with {issuer.name}, and give that issuer the new keys",
+                )
+
+
+@contextlib.contextmanager
+def _locked(folder: Path) -> Iterator[None]:
+    """One change at a time: two processes that read, change and write the list would lose one of the changes."""
+    try:
+        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    except OSError as exc:
+        raise _no_trust_folder(folder, str(exc.strerror)) from exc
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _exists(path: Path) -> bool:
+    try:
+        return path.exists()
+    except OSError as exc:
+        raise TrustDataError(f"cannot read {path}: {exc.strerror}", code="read", path=str(path)) from exc
+
+
+def _no_trust_folder(folder: Path, why: str) -> TrustDataError:
+    return TrustDataError(
+        f"{folder} is no trust folder: {why}",
+        code="no-trust-folder",
+        action=f"make one with: dpptag trust init --out {folder}",
+    )
 
 
 def _read(path: Path) -> bytes:
@@ -157,13 +227,9 @@ def _read(path: Path) -> bytes:
 def read_list(folder: Path) -> tuple[Issuer, ...]:
     """The issuers of ``issuers.json``, checked; none where there is no file yet. Raises TrustDataError."""
     path = folder / LIST
-    if not (folder / ROOT_KEY).exists():
-        raise TrustDataError(
-            f"{folder} is no trust folder: it has no {ROOT_KEY}",
-            code="no-trust-folder",
-            action=f"make one with: dpptag trust init --out {folder}",
-        )
-    if not path.exists():
+    if not (_exists(folder / ROOT_PUB) or _exists(folder / ROOT_KEY)):
+        raise _no_trust_folder(folder, f"it has no {ROOT_PUB}")
+    if not _exists(path):
         return ()
     content = _read(path)
     try:

@@ -103,10 +103,28 @@ class Bundle(NamedTuple):
         """Everything that must hold of trust data, when it is made and whenever it is loaded. Raises TrustDataError."""
         if not (1 <= self.issued <= LAST_DAY and 1 <= self.expires <= LAST_DAY):
             raise TrustDataError("the trust data has no possible dates", code="bundle-dates")
+        from unicodedata import normalize
+
         seen: dict[Scope, str] = {}
         names: set[str] = set()
+        lost: dict[PublicKey, tuple[bool, str]] = {}
         for issuer in self.issuers:
             issuer.check()
+            if issuer.name != normalize("NFC", issuer.name).strip():
+                raise TrustDataError(
+                    f"the name {issuer.name!r} begins or ends with a blank, or is not in Unicode's form NFC",
+                    code="issuer-name",
+                    action="write it so that no other name looks the same",
+                )
+            for key in issuer.keys:
+                compromised = key.status is KeyStatus.COMPROMISED
+                known, holder = lost.setdefault(key.public_key, (compromised, issuer.name))
+                if known is not compromised:
+                    raise TrustDataError(
+                        f"{holder!r} and {issuer.name!r} have the same key, compromised with the one alone",
+                        code="key-compromised",
+                        action="mark it compromised with both, and give them new keys",
+                    )
             if issuer.name in names:
                 raise TrustDataError(f"two issuers are called {issuer.name!r}", code="issuer-twice")
             names.add(issuer.name)
@@ -165,27 +183,30 @@ def sign_bundle(bundle: Bundle, root: Signer) -> bytes:
 
 def open_bundle(data: bytes, root: PublicKey) -> Bundle:
     """Verify ``issuers.cose`` under the pinned root, then parse it. Raises TrustDataError; used at every load."""
+    if len(data) > BUNDLE_LIMIT + 1024:
+        raise _refused(f"not a trust bundle: more than {BUNDLE_LIMIT} bytes", "bundle-damaged")
     try:
-        sign1 = cose.parse_sign1(data, max_size=BUNDLE_LIMIT + 1024)
+        # Nothing of a stranger's is decoded but heads and the small header: a CBOR bomb costs no time, no memory.
+        protected, payload, signature = cose.split_sign1(data)
+        header = cbor.decode(protected)
     except CodecError as exc:
-        raise _refused(f"not a trust bundle: {exc.message}", "bundle-damaged") from exc
-    algorithm = sign1.protected_header.get(Header.ALG)
-    if not sign1.tagged or sign1.protected_header.keys() != _LABELS:
+        code = "bundle-shape" if exc.code == "cose-unprotected" else "bundle-damaged"
+        raise _refused(f"not a trust bundle: {exc.message}", code) from exc
+    if type(header) is not dict or header.keys() != _LABELS or data[0] != cose.TAG_SIGN1:
         raise _refused("not a trust bundle: untagged, or with other header labels than the format names", "bundle-type")
-    if sign1.protected_header.get(Header.CONTENT_TYPE) != CONTENT_TYPE or sign1.payload is None:
+    if header[Header.CONTENT_TYPE] != CONTENT_TYPE or payload is None:
         raise _refused("not a trust bundle: another content type", "bundle-type")
-    if sign1.unprotected_header:
-        raise _refused("the trust bundle has headers that nobody signed", "bundle-shape")
+    algorithm = header[Header.ALG]
     if type(algorithm) is not int or not root.supports(algorithm):
         raise _refused("the trust bundle is not signed with an algorithm of this root key", "bundle-root")
-    if sign1.protected_header.get(Header.KID) != root.thumbprint()[:8]:
+    if header[Header.KID] != root.thumbprint()[:8]:
         raise _refused("the trust bundle is signed by another root than the one pinned", "bundle-root")
     try:
-        root.verify(sign1.signature, sign1.to_be_signed())
+        root.verify(signature, cose.sig_structure(protected, b"", payload))
     except BadSignature as exc:
         raise _refused("the signature of the trust bundle is false: it was changed", "bundle-signature") from exc
     try:
-        bundle = _parse_bundle(cbor.decode(sign1.payload, max_size=BUNDLE_LIMIT, max_depth=8))
+        bundle = _parse_bundle(cbor.decode(payload, max_size=BUNDLE_LIMIT, max_depth=8))
     except (CodecError, KeyFileError) as exc:
         raise _refused(f"damaged trust data: {exc.message}", "bundle-damaged") from exc
     bundle.check()
