@@ -37,7 +37,8 @@ class Store:
     """
 
     def __init__(self, path: Path) -> None:
-        self.path = path
+        # One ledger has one place for its lock files, whatever links lead to it.
+        self.path = Path(os.path.realpath(path))
         with self._loud():
             self._connection = self._open()
         try:

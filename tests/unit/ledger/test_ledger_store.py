@@ -269,6 +269,20 @@ def test_one_process_at_a_time_works_on_a_job(tmp_path: Path) -> None:
             assert second.rows("battery") == ()
 
 
+def test_a_job_is_locked_under_every_name_of_its_ledger(tmp_path: Path) -> None:
+    path = tmp_path / "ledger.sqlite3"
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "ledger.sqlite3").symlink_to(path)
+    (tmp_path / "home").symlink_to(tmp_path)
+    with Ledger(path, clock) as first:
+        first.register_job(job(1))
+        for name in ("other", "home"):
+            with Ledger(tmp_path / name / "ledger.sqlite3", clock) as second, first.working_on("battery"):
+                with pytest.raises(LedgerConflict) as caught, second.working_on("battery"):
+                    pass
+                assert caught.value.code == "job-busy"
+
+
 HOLD_AND_DIE = """
 ledger = test.Ledger(test.Path(sys.argv[1]), test.clock)
 ledger.register_job(test.job(1))
