@@ -93,6 +93,8 @@ def test_json_rows_are_read_like_csv(folder: JobFolder) -> None:
         ([[GTIN, "SN1"]], "row 1: not a flat object"),
         ([{"gtin": GTIN, "serial": ["SN1"]}], "row 1: not a flat object"),
         ([{"gtin": int(GTIN), "serial": "SN1"}], "row 1: gtin: put it in quotes"),
+        ([{"gtin": GTIN, "serial": True}], "row 1: serial: put it in quotes"),
+        ([{"uri": 1.5, "passport": False}], "row 1: uri, passport: put it in quotes"),
         ([], "has no rows"),
     ],
 )

@@ -14,12 +14,11 @@ from typing import Final
 
 from dpptag.codec.digital_link import DigitalLink, build, gtin14, parse, percent_encode
 from dpptag.errors import InputError, JobError, LinkError, PassportError
-from dpptag.line.table import FILE_LIMIT, Cells, collected, read_cells
+from dpptag.line.table import COLUMNS, FILE_LIMIT, Cells, collected, read_cells
 from dpptag.model.pointer import PassportPointer
 from dpptag.passport import read_passport
 from dpptag.trust.signing import check_identity
 
-COLUMNS: Final = ("uri", "gtin", "serial", "batch", "passport")
 PASSPORT_LIMIT: Final = 4 * 1024 * 1024
 """Bytes of one passport document."""
 

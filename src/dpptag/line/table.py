@@ -20,6 +20,9 @@ FILE_LIMIT: Final = 64 * 1024 * 1024
 """Bytes of a rows file: some 300 bytes a row at the largest job."""
 ROW_LIMIT: Final = 200_000
 
+COLUMNS: Final = ("uri", "gtin", "serial", "batch", "passport")
+"""The columns that name an item and its passport; every other one is metadata."""
+
 SHOWN_ERRORS: Final = 20
 _SCALARS = (str, int, float, bool, type(None))
 
@@ -152,9 +155,10 @@ def _read_json(path: Path, text: str) -> tuple[Cells, ...]:
         if not isinstance(value, dict) or not all(isinstance(cell, _SCALARS) for cell in value.values()):
             errors.append(f"row {number}: not a flat object")
             continue
-        digits = [name for name in ("gtin", "serial", "batch") if type(value.get(name)) in (int, float)]
-        if digits:
-            errors.append(f"row {number}: {', '.join(digits)}: put it in quotes, leading zeros matter")
+        # A bare 0070 or true would be guessed at; what names an item or a file is text as it stands.
+        bare = [name for name in COLUMNS if not isinstance(value.get(name), str | None)]
+        if bare:
+            errors.append(f"row {number}: {', '.join(bare)}: put it in quotes, leading zeros matter")
             continue
         rows.append(Cells(number, number, {name: _text(cell) for name, cell in value.items()}))
     if errors:
