@@ -23,6 +23,8 @@ class Faults:
     lost_request: float = 0.0
     unavailable: float = 0.0
     lost_reply: float = 0.0
+    captured_503: float = 0.0
+    """A 503 from a gateway whose repository has captured the document all the same."""
     polls: int = 0
     script: list[str] = field(default_factory=list)
     job_script: list[str] = field(default_factory=list)
@@ -102,6 +104,7 @@ class CaptureServer:
             ("lost-request", self.faults.lost_request),
             ("503", self.faults.unavailable),
             ("lost-reply", self.faults.lost_reply),
+            ("captured-503", self.faults.captured_503),
         ):
             if dice < share:
                 return name
@@ -213,6 +216,10 @@ class _Handler(BaseHTTPRequestHandler):
             job = self.owner.capture(events)
             if fault == "lost-reply":
                 return self._vanish()
+            if fault == "captured-503":
+                if not self.owner.jobs[job].done:
+                    self.owner.finish(self.owner.jobs[job])  # nobody was told where to ask for it
+                return self._answer(503, {"type": "about:blank", "title": "upstream time-out"})
             host = "http://inner.invalid" if fault == "inner-host" else ""
             return self._answer(202, None, Location=f"{host}/epcis/capture/{job}")
 

@@ -125,6 +125,14 @@ def test_retry_after_is_seconds_or_a_date(header: str, seconds: float | None) ->
     assert (answer.after, answer.in_doubt) == (seconds, False)
 
 
+@pytest.mark.parametrize(("status", "in_doubt"), [(425, False), (429, False), (408, True), (500, True), (503, True)])
+def test_only_425_and_429_prove_that_nothing_was_captured(status: int, in_doubt: bool) -> None:
+    with _server(_http(f"{status} Later")) as port, _client(port) as client:
+        answer = client.post(b"{}")
+    assert isinstance(answer, Again)
+    assert answer.in_doubt is in_doubt
+
+
 @pytest.mark.parametrize(("events", "octets"), [("10", "5000"), ("0", "-1"), ("many", "")])
 def test_limits_are_positive_numbers_or_none(events: str, octets: str) -> None:
     headers = (f"GS1-EPCIS-Capture-Limit: {events}", f"GS1-EPCIS-Capture-File-Size-Limit: {octets}")

@@ -48,7 +48,13 @@ def test_a_thousand_events_survive_lost_requests_replies_and_jobs(store: EventSt
     for event in events:
         store.append(event)
     faults = Faults(
-        lost_request=0.10, unavailable=0.10, lost_reply=0.15, polls=3, job_script=["ok", "rollback"], seed=3
+        lost_request=0.10,
+        unavailable=0.10,
+        lost_reply=0.15,
+        captured_503=0.10,
+        polls=3,
+        job_script=["ok", "rollback"],
+        seed=3,
     )
     with CaptureServer(faults) as server:
         report = _sync(store, server, world, batch=20)
@@ -60,7 +66,7 @@ def test_a_thousand_events_survive_lost_requests_replies_and_jobs(store: EventSt
 
 def test_a_receiver_without_deduplication_gets_each_event_once(store: EventStore, world: FakeWorld, fill: Fill) -> None:
     events = fill(200)
-    with CaptureServer(Faults(lost_request=0.1, lost_reply=0.2), deduplicate=False) as server:
+    with CaptureServer(Faults(lost_request=0.1, lost_reply=0.2, captured_503=0.1), deduplicate=False) as server:
         _sync(store, server, world, batch=10)
     _once_each(server, events)
 
@@ -169,6 +175,14 @@ def test_a_passing_failure_is_tried_again(status: str, store: EventStore, world:
         _sync(store, server, world)
     assert len(world.slept) == 1
     _once_each(server, events)
+
+
+def test_a_503_after_the_capture_is_settled_by_asking(store: EventStore, world: FakeWorld, fill: Fill) -> None:
+    events = fill(3)
+    with CaptureServer(Faults(script=["captured-503"]), deduplicate=False) as server:
+        assert _sync(store, server, world).stored == 3
+    _once_each(server, events)
+    assert server.batch_sizes == [3]
 
 
 def test_retry_after_is_waited_for(store: EventStore, world: FakeWorld, fill: Fill) -> None:

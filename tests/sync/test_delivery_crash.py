@@ -61,7 +61,7 @@ def test_a_killed_sender_loses_nothing_and_sends_nothing_twice(
     with EventStore(tmp_path) as store:
         for event in events:
             store.append(event)
-    with CaptureServer(Faults(polls=1), deduplicate=deduplicate) as server:
+    with CaptureServer(Faults(polls=1, script=["captured-503"]), deduplicate=deduplicate) as server:
         # A receiver that does not know its own events must at least have finished its job when it is asked.
         assert _send_and_die(tmp_path, server.url, step, when, count) == -signal.SIGKILL
         for job in server.jobs.values():

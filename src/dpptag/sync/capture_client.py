@@ -269,10 +269,10 @@ def _denied(reply: _Reply) -> Halt:
 
 
 def _again(reply: _Reply, now: Callable[[], datetime]) -> Again | None:
-    """408, 425, 429 and 5xx. A gateway's time-out may hide a capture that went through; 429 and 503 do not."""
+    """408, 425, 429 and 5xx. Only 425 and 429 say that nothing was taken: a gateway's 503 may hide a capture."""
     if reply.status in (408, 425, 429) or (reply.status >= 500 and reply.status != 501):
         after = _retry_after(reply.headers.get("retry-after"), now)
-        return Again(reply.problem(), after, in_doubt=reply.status not in (425, 429, 503))
+        return Again(reply.problem(), after, in_doubt=reply.status not in (425, 429))
     return None
 
 
