@@ -185,6 +185,29 @@ def test_a_503_after_the_capture_is_settled_by_asking(store: EventStore, world: 
     assert server.batch_sizes == [3]
 
 
+def test_a_job_and_events_that_the_receiver_never_knows_end_the_run_after_its_tries(
+    store: EventStore, world: FakeWorld, fill: Fill
+) -> None:
+    fill(2)
+    faults = Faults(job_script=["gone"] * 20, answers={"event": [404] * 80})
+    with CaptureServer(faults) as server, _incomplete("sync-unreachable") as facts:
+        _sync(store, server, world, tries=3)
+    assert (facts["stored"], facts["pending"]) == (0, 2)
+    assert len(world.slept) == 3
+    assert len(server.batch_sizes) <= 4
+    assert all(item.in_doubt for item in Outbox(store, str(facts["target"])).new(10))
+
+
+def test_events_that_a_forgotten_job_stores_late_are_asked_for_again_before_a_repost(
+    store: EventStore, world: FakeWorld, fill: Fill
+) -> None:
+    events = fill(2)
+    with CaptureServer(Faults(job_script=["gone"], answers={"event": [404, 404]}), deduplicate=False) as server:
+        assert _sync(store, server, world).stored == 2
+    _once_each(server, events)
+    assert server.batch_sizes == [2]
+
+
 def test_retry_after_is_waited_for(store: EventStore, world: FakeWorld, fill: Fill) -> None:
     fill(1)
     with CaptureServer(Faults(script=["retry-after:40"])) as server:

@@ -105,6 +105,10 @@ class Outbox:
         """The receiver proved that it does not have them."""
         self._set(batch, "new")
 
+    def doubted(self, batch: Iterable[Queued]) -> None:
+        """The receiver took them and shows nothing of them yet: they may still arrive."""
+        self._set(batch, "new", in_doubt=True)
+
     def sent(self, batch: Iterable[Queued], job_url: str) -> None:
         """The receiver works on them. That is not yet stored."""
         self._set(batch, "posted", job_url=job_url)

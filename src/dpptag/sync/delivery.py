@@ -183,7 +183,8 @@ class Delivery:
                     self._sort_out(batch, "; ".join(job.errors), fault_of_receiver=job.fault_of_receiver)
                     return
                 case Gone():
-                    self._ask(batch)
+                    if self._ask(batch, may_still_arrive=True):
+                        self._back_off(Again("the receiver knows neither the capture job nor its events"))
                     return
                 case Again() as again:
                     self._back_off(again)
@@ -198,13 +199,20 @@ class Delivery:
         elif missing and len(missing) == len(batch):
             self._halve(missing, reason or "the capture job failed without a reason")
 
-    def _ask(self, batch: list[Queued]) -> list[Queued]:
-        """Ask for each event; those held are stored, the others are new again and returned."""
+    def _ask(self, batch: list[Queued], *, may_still_arrive: bool = False) -> list[Queued]:
+        """Ask for each event; those held are stored, the others are new again and returned.
+
+        ``may_still_arrive``: a job that is not shown may be at work all the same, so they stay in doubt and are asked
+        for once more before they are sent again.
+        """
         held: list[Queued] = []
         missing: list[Queued] = []
         for item in batch:
             (held if self._is_held(item) else missing).append(item)
-        self._outbox.not_sent(missing)
+        if may_still_arrive:
+            self._outbox.doubted(missing)
+        else:
+            self._outbox.not_sent(missing)
         if held:
             self._confirmed(held)
         return missing
