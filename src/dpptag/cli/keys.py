@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import click
@@ -41,10 +42,12 @@ def new(out: Path, unsafe_plain: bool, passphrase_file: str | None, as_json: boo
             code="passphrase-missing",
             action=f"give --passphrase-file FILE or set {PASSPHRASE_VARIABLE}",
         )
+    if not out.name:
+        raise UsageError(f"--out {out} names no file", code="key-name")
     public = out.with_suffix(".pub")
     if public == out:
         raise UsageError(f"--out {out} names a public key; give the private key another ending", code="key-name")
-    if public.exists():  # perhaps the only copy of another key's public half
+    if os.path.exists(public):  # noqa: PTH110  no OSError; perhaps the only copy of another key's public half
         raise KeyFileError(
             f"{public} exists: a key is never overwritten", code="key-exists", action="give another --out"
         )

@@ -13,7 +13,16 @@ from pathlib import Path
 import click
 
 from dpptag.cli.device import opened_reader
-from dpptag.cli.options import home_folder, home_option, json_option, load_private_key, load_trust, path_type
+from dpptag.cli.options import (
+    Seconds,
+    at_terminal,
+    home_folder,
+    home_option,
+    json_option,
+    load_private_key,
+    load_trust,
+    path_type,
+)
 from dpptag.cli.output import emit, emit_json, facts, say, table
 from dpptag.crypto import PrivateKey
 from dpptag.errors import EXIT_LEDGER, EXIT_OK, EXIT_TAG, UsageError
@@ -56,7 +65,7 @@ def command() -> None:
 @_job_argument
 @click.option("--device", help="Reader; see dpptag tag read --help.")
 @click.option("--dry-run", is_flag=True, help="Check the job and show its plan; no device, no ledger.")
-@click.option("--wait", type=float, help="End after this many seconds without a tag [default: wait for ever].")
+@click.option("--wait", type=Seconds(), help="End after this many seconds without a tag [default: wait for ever].")
 @home_option
 @json_option
 def run(job: Path, device: str | None, dry_run: bool, wait: float | None, home: str | None, as_json: bool) -> int:
@@ -95,7 +104,7 @@ def run(job: Path, device: str | None, dry_run: bool, wait: float | None, home: 
 )
 @click.option("--reason", help="Why, for --void; goes into the ledger.")
 @click.option("--yes", is_flag=True, help="Do not ask before --void.")
-@click.option("--wait", type=float, default=30.0, show_default=True, help="Seconds without a tag that end it.")
+@click.option("--wait", type=Seconds(), default=30.0, show_default=True, help="Seconds without a tag that end it.")
 @home_option
 @json_option
 def resolve(
@@ -170,7 +179,7 @@ def _void(target: str, reason: str | None, *, yes: bool, device: str | None, hom
         row = find_row(ledger, target)
         chip = row.chip.hex if row.chip else None
         if not yes:
-            if not sys.stdin.isatty():
+            if not at_terminal():
                 raise UsageError("--void asks first, and there is no terminal", code="confirm", action="add --yes")
             typed = click.prompt(f"{row.item.identity} on chip {chip}: type VOID to give it up", err=True)
             if typed != "VOID":

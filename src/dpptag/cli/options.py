@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import sys
 from collections.abc import Callable
@@ -78,6 +79,13 @@ def read_file(path: Path | str, what: str, limit: int = _FILE_LIMIT) -> bytes:
 def write_file(path: Path | str, what: str, data: bytes) -> None:
     """The whole file or none of it: what stood there before stays where the disk is full. Raises InputError."""
     target = os.fspath(path)
+    if _holds_private_key(target):
+        raise InputError(
+            f"{target} holds a private key and is not overwritten",
+            code="key-exists",
+            action="give another file",
+            path=target,
+        )
     in_place = os.path.exists(target) and not os.path.isfile(target)  # noqa: PTH110, PTH113  a pipe, /dev/stdout
     part = target if in_place else f"{os.path.realpath(target)}.{os.getpid()}.part"
     try:
@@ -90,6 +98,29 @@ def write_file(path: Path | str, what: str, data: bytes) -> None:
             with suppress(OSError):
                 os.unlink(part)  # noqa: PTH108
         raise InputError(f"cannot write {what} {path}: {exc.strerror}", code="file", path=str(path)) from exc
+
+
+def _holds_private_key(target: str) -> bool:
+    if not os.path.isfile(target):  # noqa: PTH113
+        return False
+    try:
+        with open(target, "rb") as file:  # noqa: PTH123
+            return b"PRIVATE KEY-----" in file.read(64)
+    except OSError:
+        return False  # writing will say what is wrong
+
+
+class Seconds(click.FloatRange):
+    """A number of seconds from 0 to 10^6; no nan, which would never be over."""
+
+    def __init__(self) -> None:
+        super().__init__(0, 1e6)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        seconds: float = super().convert(value, param, ctx)
+        if math.isnan(seconds):
+            self.fail("not a number of seconds", param, ctx)
+        return seconds
 
 
 def parse_hex(text: str, option: str) -> bytes:
@@ -150,9 +181,14 @@ def load_private_key(path: Path, passphrase_file: str | None) -> PrivateKey:
         click.echo(f"warning: {path} is not encrypted: whoever reads this file can sign", err=True)
         return key
     passphrase = given_passphrase(passphrase_file)
-    if passphrase is None and sys.stdin.isatty():
+    if passphrase is None and at_terminal():
         passphrase = click.prompt(f"Passphrase of {path}", hide_input=True, err=True).encode()
     return parse_private_pem(pem, passphrase)
+
+
+def at_terminal() -> bool:
+    """Whether there is somebody to ask; services start programs with no stdin at all."""
+    return sys.stdin is not None and sys.stdin.isatty()
 
 
 def given_passphrase(passphrase_file: str | None) -> bytes | None:
@@ -168,7 +204,7 @@ def given_passphrase(passphrase_file: str | None) -> bytes | None:
 def new_passphrase(passphrase_file: str | None) -> bytes | None:
     """For a new key: from file, environment or prompt; None where there is no terminal to ask at."""
     passphrase = given_passphrase(passphrase_file)
-    if passphrase is None and sys.stdin.isatty():
+    if passphrase is None and at_terminal():
         text = click.prompt("New passphrase", hide_input=True, confirmation_prompt=True, err=True)
         passphrase = str(text).encode()
     return passphrase

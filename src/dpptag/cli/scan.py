@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 import click
 
 from dpptag.cli.device import device_option, opened_reader
-from dpptag.cli.options import day_of, json_option, load_trust
+from dpptag.cli.options import Seconds, day_of, json_option, load_trust
 from dpptag.cli.output import emit, emit_json, say
 from dpptag.cli.verdict import verdict_text, verdict_value
 from dpptag.errors import TagNotFound
@@ -20,7 +20,7 @@ from dpptag.field.scan import scan, worst_exit_code
 @click.option("--trust", required=True, help="Trust bundle, issuers.cose.")
 @click.option("--root", required=True, help="Pinned root key, root.pub.")
 @click.option("--count", type=click.IntRange(1), help="End after this many tags [default: at Ctrl-C].")
-@click.option("--wait", type=click.FloatRange(0, 1e6), help="End after this many seconds without a new tag.")
+@click.option("--wait", type=Seconds(), help="End after this many seconds without a new tag.")
 @json_option
 def command(device: str, trust: str, root: str, count: int | None, wait: float | None, as_json: bool) -> int:
     """Judge tag after tag, offline. NDJSON with --json: one verdict a tag. The worst verdict is the exit code."""

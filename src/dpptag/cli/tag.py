@@ -9,16 +9,14 @@ from contextlib import contextmanager
 import click
 
 from dpptag.cli.device import device_option, opened_reader
-from dpptag.cli.options import json_option, read_file
+from dpptag.cli.options import Seconds, json_option, read_file
 from dpptag.cli.output import emit, emit_json, facts, say
 from dpptag.codec.ndef import MESSAGE_LIMIT, decode_message
 from dpptag.errors import DeviceError, TagError, TagNotFound
 from dpptag.links import NfcReader, Type2Link
 from dpptag.tags import Type2Tag, identify, plan_write, write_and_verify
 
-_wait = click.option(
-    "--wait", type=click.FloatRange(0, 1e6), default=10.0, show_default=True, help="Seconds to wait for a tag."
-)
+_wait = click.option("--wait", type=Seconds(), default=10.0, show_default=True, help="Seconds to wait for a tag.")
 
 
 @click.group("tag")

@@ -74,6 +74,8 @@ def _export(path: str, found: Findings) -> None:
     from dpptag.codec.statement import export_cose_sign1
 
     if found.statement is None or found.key is None:
+        # Written all the same: a script must not take what an earlier call left there for this tag's.
+        write_file(path, "export", b'{"cose_sign1": null, "external_aad": null, "key": null}\n')
         warn(f"nothing to export to {path}: no statement whose key is known")
         return
     value = {

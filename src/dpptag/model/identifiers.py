@@ -7,6 +7,8 @@ from typing import Final
 
 from dpptag.errors import InputError
 
+LONGEST_UID: Final = 10
+"""Bytes: whatever is longer is a TID."""
 _TID_CLASS: Final = 0xE2  # ISO/IEC 15963 allocation class of EPC Gen2 tags
 _TID_XTID_BIT: Final = 0x80  # TDS 16.2: TID bit 08h, "XTID present"
 

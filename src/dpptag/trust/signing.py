@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Final
 
 from dpptag.codec import statement as codec
@@ -11,23 +12,33 @@ from dpptag.codec.layout import build_ndef, build_user_bank, signed_identity
 from dpptag.codec.ndef import NdefRecord, expand_uri, uri_record
 from dpptag.codec.planner import check_digest_width
 from dpptag.crypto import Signer
-from dpptag.errors import LayoutError, LinkError, UsageError
-from dpptag.model.identifiers import ChipNumber
+from dpptag.errors import InputError, LayoutError, LinkError, UsageError
+from dpptag.model.identifiers import LONGEST_UID, ChipNumber
 from dpptag.model.statement import SECONDS_A_DAY, Level, Statement
 from dpptag.trust.scopes import gs1_digits, split_uri
 
 DIGEST_BYTES: Final = 32
+_DOT_SEGMENT: Final = re.compile(r"/(?:\.|%2[Ee]){1,2}(?=[/?#]|\Z)")
+_PLAIN_START: Final = re.compile(r"https://[^A-Z/?#]+/")
 
 
 def check_identity(identity: str | bytes) -> str:
     """What label 260 of ``full`` says: the URI itself, or the Digital Link of the EPC. Raises LinkError."""
     if isinstance(identity, bytes):
         return decode_epc(identity).digital_link
-    if gs1_digits(identity) is None and split_uri(identity) is None:
+    if gs1_digits(identity) is None:
+        if split_uri(identity) is None:
+            raise LinkError(
+                "neither a GS1 Digital Link nor a plain URI that an issuer can be found by",
+                code="identity",
+                action="use https, a lower-case host, no user info, no port, no dot segments",
+                uri=identity[:200],
+            )
+    elif _DOT_SEGMENT.search(identity) or not _PLAIN_START.match(identity):
         raise LinkError(
-            "neither a GS1 Digital Link nor a plain URI that an issuer can be found by",
-            code="identity",
-            action="use https, a lower-case host, no user info, no port, no dot segments",
+            "a link is written with https, a lower-case host and no dot segment: a browser would open another page",
+            code="identity-form",
+            action="write it so, or choose another serial",
             uri=identity[:200],
         )
     if signed_identity(identity) != identity:
@@ -54,6 +65,13 @@ def sign_statement(
     Raises UsageError (level, width, digest), LinkError (identity), LayoutError (slot, day, or more than readers take).
     """
     uri = check_identity(identity)
+    if (len(chip.octets) > LONGEST_UID) is isinstance(identity, str):
+        raise InputError(
+            "a link goes on an NFC chip with a UID, an EPC on a Gen2 chip with a TID: this number is of the other kind",
+            code="chip-carrier",
+            action="give --uri with a UID of 7, 8 or 10 bytes, or --epc with a TID",
+            chip=chip.hex,
+        )
     check_digest_width(level, digest_width)
     if level is Level.BARE and isinstance(identity, str):
         raise UsageError("bare is for UHF tags with a user bank of exactly 512 bits", code="bare-on-nfc")

@@ -45,6 +45,8 @@ if TYPE_CHECKING:
     from dpptag.codec.epc.sgtin import Sgtin
 
 _UID_LENGTHS = frozenset((7, 8, 10))
+_PAYLOAD_LOCATION = "payload-location"
+_BARE_UNDER_STALE_TRUST = "bare-under-stale-trust"
 
 
 class Findings:
@@ -96,7 +98,7 @@ def check_nfc(message: bytes, chip: bytes, trust: TrustStore, today: int, found:
     found.issuer = issuer
     _check_key_and_signature(statement, codec.external_aad(identity, chip), trust, issuer, today, found)
     if statement.uri is not None and statement.uri != identity:
-        raise Unreadable("the statement names another link than the tag", check=2, code="payload-location")
+        raise Unreadable("the statement names another link than the tag", check=2, code=_PAYLOAD_LOCATION)
 
 
 def check_uhf(epc: bytes, user_bank: bytes, tid: bytes, trust: TrustStore, today: int, found: Findings) -> None:
@@ -140,7 +142,7 @@ def check_uhf(epc: bytes, user_bank: bytes, tid: bytes, trust: TrustStore, today
     found.issuer = issuer
     _check_key_and_signature(statement, aad, trust, issuer, today, found)
     if statement.uri is not None and statement.uri != pointer.digital_link:
-        raise Unreadable("the statement names another link than the EPC", check=2, code="payload-location")
+        raise Unreadable("the statement names another link than the EPC", check=2, code=_PAYLOAD_LOCATION)
 
 
 def _decode_pointer(epc: bytes) -> tuple[Sgtin | None, LinkError | None]:
@@ -202,7 +204,7 @@ def _check_bare(
         raise UnknownIssuer(
             "no known key verifies this bare signature, and the trust data is stale: a newer key may exist",
             check=6,
-            code="bare-under-stale-trust",
+            code=_BARE_UNDER_STALE_TRUST,
             action="get newer trust data",
         )
     assert found.issuer is not None
@@ -359,18 +361,23 @@ _NO_AUTHENTICITY = Check(CheckNumber.CHIP_AUTHENTIC, CheckOutcome.NOT_RUN, "not 
 def _numbered_checks(error: VerificationError | None, found: Findings) -> list[Check]:
     """Checks 1 to 8: those before the failed one passed, those behind it did not run."""
     failed = error.check if error is not None else 0
+    # A true signature over another link than the tag's: 3 to 7 ran before that was seen.
+    signature_held = error is not None and error.code == _PAYLOAD_LOCATION
+    # No known key verified it, and a newer one may: that proves nothing of the signature.
+    unproven = error is not None and error.code == _BARE_UNDER_STALE_TRUST
     checks = []
     for number in CheckNumber:
         if number > CheckNumber.CHIP_BINDING:
             break
-        if not failed or number < failed:
+        if not failed or number < failed or (signature_held and number > failed):
             detail = _PASSED_DETAIL[number]
             if number is CheckNumber.ISSUER_FOUND and found.issuer is not None:
                 detail = found.issuer.name
             checks.append(Check(number, CheckOutcome.PASSED, detail))
         elif number == failed or (failed == CheckNumber.SIGNATURE and number is CheckNumber.CHIP_BINDING):
             assert error is not None
-            checks.append(Check(number, CheckOutcome.FAILED, f"{error.code}: {error.message}"))
+            outcome = CheckOutcome.NOT_RUN if unproven else CheckOutcome.FAILED
+            checks.append(Check(number, outcome, f"{error.code}: {error.message}"))
         else:
             checks.append(Check(number, CheckOutcome.NOT_RUN, "an earlier check failed"))
     return [*checks, _NO_REVOCATION]

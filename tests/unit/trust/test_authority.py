@@ -4,11 +4,13 @@ import json
 import os
 import stat
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from dpptag.codec import cbor
 from dpptag.crypto import PrivateKey, PublicKey, parse_private_pem, parse_public_pem
 from dpptag.errors import KeyFileError, TrustDataError
 from dpptag.trust import authority
@@ -371,3 +373,72 @@ def test_a_write_replaces_the_whole_file(folder: Path) -> None:
     authority.write_atomically(folder / "x", b"short")
     assert (folder / "x").read_bytes() == b"short"
     assert not list(folder.glob(".x*"))
+
+
+# --- what a hostile review found
+
+
+def test_a_compromised_key_does_not_come_back_under_another_name(folder: Path) -> None:
+    add_issuer(folder, "A", GCP, entry(status=KeyStatus.COMPROMISED))
+    assert code_of(lambda: add_issuer(folder, "A GmbH", ("gcp:95201234",), entry())) == "key-compromised"
+
+
+def test_a_key_that_is_lost_is_lost_to_everybody_who_has_it(folder: Path) -> None:
+    add_issuer(folder, "A", GCP, entry())
+    add_issuer(folder, "B", ("gcp:4012345",), entry(slot=4))
+    add_issuer(folder, "A", GCP, entry(status=KeyStatus.COMPROMISED))
+    assert [issuer.keys[0].status for issuer in read_list(folder)] == [KeyStatus.COMPROMISED] * 2
+
+
+@pytest.mark.parametrize("name", ["A ", " A", "Cafe\u0301"])
+def test_a_name_that_looks_like_another_is_refused(folder: Path, name: str) -> None:
+    assert code_of(lambda: add_issuer(folder, name, GCP, entry())) == "issuer-name"
+
+
+def test_a_scope_does_not_move_to_another_issuer(folder: Path) -> None:
+    add_issuer(folder, "A", GCP, entry())
+    bundle(folder)
+
+    def move(value: Any) -> None:
+        value["issuers"][0]["scopes"] = ["gcp:8888888"]
+
+    edit(folder, move)
+    add_issuer(folder, "B", GCP, entry(EVIL.public_key))
+    assert code_of(lambda: bundle(folder)) == "scope-moved"
+
+
+def test_what_an_update_does_not_say_stays_as_it_was(folder: Path) -> None:
+    add_issuer(folder, "A", GCP, entry(not_before=DAY, not_after=DAY + 9, allows_bare=True))
+    (key,) = add_issuer(folder, "A", GCP, entry(status=KeyStatus.RETIRED)).keys
+    assert (key.status, key.not_before, key.not_after, key.allows_bare) == (KeyStatus.RETIRED, DAY, DAY + 9, True)
+    (key,) = add_issuer(folder, "A", GCP, entry(not_after=DAY + 5)).keys
+    assert (key.status, key.not_after) == (KeyStatus.RETIRED, DAY + 5)
+
+
+def test_issuers_added_at_once_are_all_there(folder: Path) -> None:
+    keys = [PrivateKey.generate().public_key for _ in range(8)]
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda at: add_issuer(folder, f"I{at}", (f"gcp:952012{at}",), entry(keys[at])), range(8)))
+    assert {issuer.name for issuer in read_list(folder)} == {f"I{at}" for at in range(8)}
+
+
+def test_a_root_that_readers_have_pinned_is_not_replaced(folder: Path) -> None:
+    (folder / ROOT_KEY).rename(folder.parent / "offline")
+    pinned = (folder / ROOT_PUB).read_bytes()
+    with pytest.raises(KeyFileError):
+        create_root(folder, None)
+    assert (folder / ROOT_PUB).read_bytes() == pinned
+
+
+def test_an_issuer_is_added_while_the_root_key_is_elsewhere(folder: Path) -> None:
+    (folder / ROOT_KEY).rename(folder.parent / "offline")
+    assert add_issuer(folder, "A", GCP, entry()).name == "A"
+
+
+@pytest.mark.parametrize("item", [b"\x80", b"\xa0", b"\x00", b"\xd2"])
+def test_a_bomb_in_place_of_a_bundle_is_refused_by_its_head(folder: Path, item: bytes) -> None:
+    """Four million items that cbor2 would build before anybody had looked at a signature."""
+    bomb = b"\xd2\x9a\x00\x40\x00\x00" + item * 0x400000
+    assert code_of(lambda: open_bundle(bomb, root_of(folder).public_key)) == "bundle-damaged"
+    bomb = b"\xd2\x84" + cbor.encode_bytes(bytes(3)) + b"\xa1\x05\x9a\x00\x40\x00\x00" + item * 0x3F0000
+    assert code_of(lambda: open_bundle(bomb, root_of(folder).public_key)) == "bundle-shape"

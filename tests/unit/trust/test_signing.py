@@ -5,7 +5,7 @@ import pytest
 from dpptag.codec.layout import read_ndef, read_user_bank
 from dpptag.codec.statement import encode_statement, parse_statement
 from dpptag.crypto import PublicKey
-from dpptag.errors import LayoutError, LinkError, UsageError
+from dpptag.errors import InputError, LayoutError, LinkError, UsageError
 from dpptag.model.identifiers import ChipNumber
 from dpptag.model.statement import SECONDS_A_DAY, Level, Statement
 from dpptag.trust.signing import check_identity, sign_statement
@@ -17,6 +17,7 @@ from tests.unit.trust.trust_rig import (
     EPC,
     EPC_LINK,
     NFC_SHAPES,
+    TID,
     UID,
     URI,
     sign_nfc,
@@ -26,6 +27,9 @@ from tests.unit.trust.trust_rig import (
 CHIP = ChipNumber(UID)
 
 
+TID_CHIP = ChipNumber(TID)
+
+
 def sign(level: Level = Level.COMPACT, width: int = 0, identity: str | bytes = URI, **changes: object) -> Statement:
     arguments: dict[str, object] = {
         "digest": DIGEST,
@@ -33,7 +37,15 @@ def sign(level: Level = Level.COMPACT, width: int = 0, identity: str | bytes = U
         "slot": 1,
         "signer": ACME,
     } | changes
-    return sign_statement(identity=identity, chip=CHIP, level=level, digest_width=width, **arguments)  # type: ignore[arg-type]
+    chip = arguments.pop("chip", CHIP if isinstance(identity, str) else TID_CHIP)
+    return sign_statement(identity=identity, chip=chip, level=level, digest_width=width, **arguments)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(("identity", "chip"), [(URI, TID_CHIP), (EPC, CHIP)])
+def test_a_link_takes_a_uid_and_an_epc_a_tid(identity: str | bytes, chip: ChipNumber) -> None:
+    with pytest.raises(InputError) as refusal:
+        sign(identity=identity, chip=chip)
+    assert refusal.value.code == "chip-carrier"
 
 
 @pytest.mark.parametrize(("level", "width"), NFC_SHAPES)
@@ -138,6 +150,10 @@ def test_a_full_statement_longer_than_readers_take_is_refused() -> None:
 
 
 IDENTITIES = {
+    "a serial that a browser takes for the parent": ("https://id.example.com/01/09520123456788/21/..", "identity-form"),
+    "the same, encoded": ("https://id.example.com/01/09520123456788/21/%2e%2E", "identity-form"),
+    "http": ("http://id.example.com/01/09520123456788/21/1", "identity-form"),
+    "an upper-case host": ("https://ID.example.com/01/09520123456788/21/1", "identity-form"),
     "a wrong check digit": ("https://id.example.com/01/09520123456789/21/1", "check-digit"),
     "user info": ("https://user@id.example.com/items/1", "userinfo"),
     "a port and no GS1 key": ("https://id.example.com:8443/items/1", "identity"),
