@@ -1,6 +1,9 @@
 """dpptag trust and dpptag keys: round trips, refusals, secrets."""
 
+import os
 import stat
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -17,6 +20,7 @@ from tests.cli.command_line import (
     process,
 )
 from tests.cli.terminal import at_terminal
+from tests.sim_fixtures import SOURCE
 
 SECRET = "correct horse battery staple"
 
@@ -315,3 +319,29 @@ def test_a_folder_that_cannot_be_written_is_one_clear_error(tmp_path: Path) -> N
         done = dpptag("trust", "init", "--out", out, "--json")
         assert (done.code, done.error["exit_code"]) == (7, 7)
     assert list(tmp_path.iterdir()) == [tmp_path / "file"]
+
+
+@pytest.mark.parametrize("command", ["keys public --key {key} --out {key}", "keys new --unsafe-plain --out {key}"])
+def test_no_output_replaces_a_private_key(tmp_path: Path, command: str) -> None:
+    key, _ = make_key(tmp_path, "issuer")
+    before = key.read_bytes()
+    done = dpptag(*command.format(key=key).split())
+    assert (done.code, key.read_bytes()) == (7, before)
+
+
+@pytest.mark.parametrize("name", [".", "/", ""])
+def test_a_key_needs_a_file_name(name: str) -> None:
+    assert dpptag("keys", "new", "--unsafe-plain", "--out", name).code == 2
+
+
+def test_a_service_without_stdin_is_told_what_is_missing(tmp_path: Path) -> None:
+    """cron and service managers start programs with no stdin at all: that is no bug of ours."""
+    script = f"exec 0<&-; exec {sys.executable} -m dpptag keys new --out {tmp_path}/k"
+    done = subprocess.run(
+        ["bash", "-c", script],
+        env={**os.environ, "PYTHONPATH": str(SOURCE)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, "no terminal to ask at" in done.stderr) == (2, True), done.stderr

@@ -8,11 +8,12 @@ from dataclasses import dataclass
 
 from dpptag.codec.ndef import uri_record
 from dpptag.codec.planner import NfcCapacity, Placement, Wish, plan
-from dpptag.errors import JobError, PlanError
+from dpptag.errors import JobError, LinkError, PlanError
 from dpptag.line.job import Job
 from dpptag.line.rows import JobRow
 from dpptag.line.table import collected
 from dpptag.tags import ChipType, chip_by_name
+from dpptag.trust.signing import check_identity
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,8 +59,9 @@ class JobPlan:
             tightest: tuple[int, int] | None = None
             for row in self.job.rows:
                 try:
+                    check_identity(row.identity)
                     placement = self.placement(row, chip)
-                except PlanError as error:
+                except (PlanError, LinkError) as error:
                     errors.append(f"line {row.line} on {chip}: {error.message}")
                     action = action or error.action
                     continue
