@@ -220,6 +220,8 @@ class _Handler(BaseHTTPRequestHandler):
                 if not self.owner.jobs[job].done:
                     self.owner.finish(self.owner.jobs[job])  # nobody was told where to ask for it
                 return self._answer(503, {"type": "about:blank", "title": "upstream time-out"})
+            if fault.startswith("location:"):
+                return self._answer(202, None, Location=fault.partition(":")[2])
             host = "http://inner.invalid" if fault == "inner-host" else ""
             return self._answer(202, None, Location=f"{host}/epcis/capture/{job}")
 

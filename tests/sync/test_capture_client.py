@@ -19,7 +19,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from dpptag.sync.capture_client import ANSWER_LIMIT, CaptureClient
-from dpptag.sync.transport import Again, Gone, Halt, Holds, Job, Limits
+from dpptag.sync.transport import Accepted, Again, Gone, Halt, Holds, Job, Limits
 from tests.sync.conftest import START, repair_event
 
 
@@ -90,6 +90,48 @@ def test_a_job_that_only_has_the_receivers_own_faults_says_so() -> None:
     answer = _job({"running": False, "success": False, "errors": [problem]})
     assert isinstance(answer, Job)
     assert answer.fault_of_receiver
+
+
+@pytest.mark.parametrize(
+    ("location", "path"),
+    [
+        ("/epcis/capture/1", "/epcis/capture/1"),
+        ("job-1", "/epcis/job-1"),
+        ("http://inner.invalid/jobs/1?part=2#top", "/jobs/1?part=2"),
+        ("/jobs/no. 1", "/jobs/no.%201"),
+        ("/jobs/50%25?a=<b>", "/jobs/50%25?a=%3Cb%3E"),
+        ("/jobs/à", "/jobs/%C3%A0"),
+    ],
+)
+def test_a_job_address_is_asked_for_as_a_path_of_this_origin(location: str, path: str) -> None:
+    with _server(_http("202 Accepted", b"", f"Location: {location}")) as port, _client(port) as client:
+        assert client.post(b"{}") == Accepted(path)
+
+
+@pytest.mark.parametrize(
+    "location", ["", "#top", "http://[bad/1", "/jobs/1\x00", "/jobs/\x7f1", "capture", "/epcis/capture"]
+)
+def test_a_location_that_is_no_job_address_is_none(location: str) -> None:
+    with _server(_http("202 Accepted", b"", f"Location: {location}")) as port, _client(port) as client:
+        answer = client.post(b"{}")
+    assert isinstance(answer, Again)
+    assert answer.in_doubt
+    assert "without the address of a capture job" in answer.reason
+
+
+@pytest.mark.parametrize("stored", ["/jobs/à", "/jobs/1 2", "/jobs/1\n", "jobs/1", ""])
+def test_a_stored_job_address_that_cannot_be_asked_for_is_gone(stored: str) -> None:
+    with _client(9) as client:
+        assert client.job(stored) == Gone()
+
+
+def test_a_host_that_cannot_be_looked_up_is_no_crash(monkeypatch: pytest.MonkeyPatch) -> None:
+    def look_up(*_: object) -> None:
+        raise UnicodeError("label too long")  # the IDNA codec's
+
+    monkeypatch.setattr(socket, "getaddrinfo", look_up)
+    client = CaptureClient("http://host.invalid/epcis", token=None, now=lambda: START)
+    assert isinstance(client.post(b"{}"), Again)
 
 
 @pytest.mark.parametrize("status", ["404 Not Found", "410 Gone"])

@@ -315,6 +315,27 @@ def test_an_answer_without_a_job_address_is_settled_by_asking(store: EventStore,
     _once_each(server, events)
 
 
+@pytest.mark.parametrize("location", ["http://[bad/1", "/jobs/\x7f", "/epcis/capture/no. 1"])
+def test_a_job_address_that_leads_nowhere_does_not_block_the_outbox(
+    location: str, store: EventStore, world: FakeWorld, fill: Fill
+) -> None:
+    events = fill(2)
+    with CaptureServer(Faults(script=[f"location:{location}"]), deduplicate=False) as server:
+        assert _sync(store, server, world).stored == 2
+    _once_each(server, events)
+
+
+def test_an_unusable_job_address_of_an_earlier_run_does_not_block_the_outbox(
+    store: EventStore, world: FakeWorld, fill: Fill
+) -> None:
+    events = fill(2)
+    with CaptureServer() as server:
+        outbox = Outbox(store, CaptureTarget(server.url, None).name)
+        outbox.sent(outbox.new(2), "/jobs/à 1")
+        assert _sync(store, server, world).stored == 2
+    _once_each(server, events)
+
+
 def test_a_job_address_on_another_host_is_looked_up_here(store: EventStore, world: FakeWorld, fill: Fill) -> None:
     fill(1)
     with CaptureServer(Faults(script=["inner-host"])) as server:

@@ -11,6 +11,7 @@ import contextlib
 import http.client
 import json
 import logging
+import re
 import ssl
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -48,6 +49,9 @@ _VERSION_HEADERS: Final = {
     "GS1-CBV-Version": "2.0.0",
     "GS1-Extensions": f"{PREFIX}={NAMESPACE}",
 }
+_URI_CHARACTERS: Final = "/%:@!$&'()*+,;=~?"  # RFC 3986 reserved, less the brackets; an escape stays as it is
+_REQUEST_TARGET: Final = re.compile(r"/[!-~]*")
+_CONTROL: Final = re.compile(r"[\x00-\x1f\x7f]")
 _LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
@@ -147,8 +151,8 @@ class CaptureClient:
         if isinstance(reply, Again | Halt):
             return reply
         match reply.status:
-            case 202 if "location" in reply.headers:
-                return Accepted(self._job_path(reply.headers["location"]))
+            case 202 if path := self._job_path(reply.headers.get("location", "")):
+                return Accepted(path)
             case 200 | 201 | 202 | 204:
                 return Again(f"HTTP {reply.status} without the address of a capture job")
             case 400 | 422:
@@ -160,6 +164,9 @@ class CaptureClient:
         return _again(reply, self._now) or self._halt(reply)
 
     def job(self, job_url: str) -> JobAnswer:
+        """``Gone`` also for an address that no request can carry: then the events themselves are asked for."""
+        if not _REQUEST_TARGET.fullmatch(job_url):
+            return Gone()
         reply = self._exchange("GET", job_url)
         if isinstance(reply, Again | Halt):
             return reply
@@ -195,10 +202,20 @@ class CaptureClient:
             return again or self._halt(reply)
         return Holds(any(_key(found) == event.key for found in _events(reply.json())))
 
-    def _job_path(self, location: str) -> str:
-        """Path and query of a job address. A gateway's inner host name in it is ignored: we never leave the origin."""
-        parts = urlsplit(urljoin(self._capture_url, location))
-        return (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+    def _job_path(self, location: str) -> str | None:
+        """Path and query of a job address, percent-encoded; None for what is none.
+
+        A gateway's inner host name in it is ignored: we never leave the origin.
+        """
+        if not location or _CONTROL.search(location):
+            return None
+        try:
+            parts = urlsplit(urljoin(self._capture_url, location))
+        except ValueError:
+            return None
+        path, query = (quote(part.encode("latin-1"), safe=_URI_CHARACTERS) for part in (parts.path, parts.query))
+        path = (path or "/") + (f"?{query}" if query else "")
+        return None if path == f"{self._base}/capture" else path
 
     def _exchange(
         self, method: str, path: str, body: bytes | None = None, headers: Mapping[str, str] | None = None
@@ -222,7 +239,11 @@ class CaptureClient:
         except ssl.SSLCertVerificationError as exc:
             self.close()
             return Halt(f"the certificate of {self._host} is not trusted: {exc.verify_message}", "sync-certificate")
-        except (OSError, http.client.HTTPException) as exc:
+        except (
+            OSError,
+            http.client.HTTPException,
+            ValueError,
+        ) as exc:  # ValueError: IDNA of a host, encoding of a path
             self.close()
             return Again(f"{self._host}: {_reason(exc)}")
         reply = _Reply(response.status, {name.lower(): value for name, value in response.getheaders()}, answer)
