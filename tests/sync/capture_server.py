@@ -29,7 +29,7 @@ class Faults:
     script: list[str] = field(default_factory=list)
     job_script: list[str] = field(default_factory=list)
     answers: dict[str, list[int]] = field(default_factory=dict)
-    """Statuses for the next requests by their kind: OPTIONS, job, event."""
+    """Statuses for the next requests by their kind: OPTIONS, job, event. 200 is a login page."""
     seed: int = 1
 
 
@@ -231,7 +231,7 @@ class _Handler(BaseHTTPRequestHandler):
                 return None
             _, _, name = self.path.rpartition("/")
             if status := self.owner.scripted("job" if "/capture/" in self.path else "event"):
-                return self._answer(status)
+                return self._answer(status, "<html>log in</html>")
             if "/capture/" in self.path:
                 job = self.owner.jobs.get(name)
                 if job is None or job.fate == "gone":

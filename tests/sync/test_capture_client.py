@@ -207,10 +207,43 @@ def test_an_event_is_recognised_in_every_form_of_answer_and_not_as_its_declarati
         assert client.holds(event) == Holds(not declared)
 
 
-@pytest.mark.parametrize("body", [b"null", b"[]", b'"x"', b"{}", b"not json", b'{"epcisBody":[]}', b"[" * 100_000])
-def test_an_answer_without_the_event_is_not_taken_for_it(body: bytes) -> None:
+_FOREIGN = b"<!doctype html><title>Please log in</title>"
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        *(b"", b"null", b'"x"', b"{}", b"not json", b"[" * 100_000, _FOREIGN),
+        *(b'{"status":"ok"}', b'{"eventID":"urn:x"}', b'{"type":"ObjectEvent"}', b"[1]", b'[{"status":"ok"}]'),
+        *(b'{"epcisBody":[]}', b'{"epcisBody":{}}', b'{"epcisBody":null}', b'{"epcisBody":{"eventList":null}}'),
+        *(b'{"epcisBody":{"eventList":[{}]}}', b'{"epcisBody":{"queryResults":{"resultsBody":{}}}}'),
+    ],
+)
+def test_an_answer_that_is_not_about_events_says_neither_yes_nor_no(body: bytes) -> None:
     with _server(_http("200 OK", body)) as port, _client(port) as client:
+        assert isinstance(client.holds(repair_event(1)), Again)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        [],
+        {"epcisBody": {"eventList": []}},
+        {"epcisBody": {"queryResults": {"resultsBody": {"eventList": []}}}},
+        json.loads(repair_event(2).body),
+        {"epcisBody": {"eventList": [json.loads(repair_event(2).body)]}},
+    ],
+)
+def test_an_empty_list_or_other_events_are_a_no(body: object) -> None:
+    with _server(_http("200 OK", json.dumps(body).encode())) as port, _client(port) as client:
         assert client.holds(repair_event(1)) == Holds(False)
+
+
+def test_a_no_whose_body_did_not_arrive_whole_is_none() -> None:
+    with _server(b"HTTP/1.1 404 Not Found\r\nContent-Length: 50\r\n\r\n{}") as port, _client(port) as client:
+        answer = client.holds(repair_event(1))
+    assert isinstance(answer, Again)
+    assert "48 bytes early" in answer.reason
 
 
 @pytest.fixture(scope="module")

@@ -299,6 +299,17 @@ def test_a_declaration_is_not_taken_for_the_event_that_it_voids(store: EventStor
     assert server.copies() == {(wrong.event_id, False): 1, (wrong.event_id, True): 1}
 
 
+def test_a_login_page_in_place_of_the_event_does_not_make_it_go_out_twice(
+    store: EventStore, world: FakeWorld, fill: Fill
+) -> None:
+    events = fill(2)
+    faults = Faults(script=["lost-reply"], answers={"event": [200, 200]})
+    with CaptureServer(faults, deduplicate=False) as server:
+        assert _sync(store, server, world).stored == 2
+    _once_each(server, events)
+    assert server.batch_sizes == [2]
+
+
 def test_a_receiver_that_cannot_be_asked_stops_the_run_when_in_doubt(
     store: EventStore, world: FakeWorld, fill: Fill
 ) -> None:

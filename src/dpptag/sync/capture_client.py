@@ -185,7 +185,10 @@ class CaptureClient:
         return Job(running, success, texts, bool(own_fault) and all(own_fault))
 
     def holds(self, event: FrozenEvent) -> HoldsAnswer:
-        """``GET /events/{id}``: an answer with the same id, declaration state and corrective ids."""
+        """``GET /events/{id}``: an answer with the same id, declaration state and corrective ids.
+
+        No is 404, 410, or events of which it is none. Any other answer, a login page or a foreign object, is neither.
+        """
         reply = self._exchange("GET", f"{self._base}/events/{quote(event.event_id, safe='')}")
         if isinstance(reply, Again | Halt):
             return reply
@@ -200,7 +203,10 @@ class CaptureClient:
                     "have GET /events/{eventID} enabled at the receiver",
                 )
             return again or self._halt(reply)
-        return Holds(any(_key(found) == event.key for found in _events(reply.json())))
+        events = _events(reply.json())
+        if events is None:
+            return Again(f"GET /events/{{eventID}}: {len(reply.body)} bytes that are no EPCIS events")
+        return Holds(any(_key(found) == event.key for found in events))
 
     def _job_path(self, location: str) -> str | None:
         """Path and query of a job address, percent-encoded; None for what is none.
@@ -251,6 +257,9 @@ class CaptureClient:
         if len(answer) > ANSWER_LIMIT:
             self.close()
             return Again(f"{self._host}: an answer of more than {ANSWER_LIMIT} bytes")
+        if response.length:  # what Content-Length still promises: a bounded read does not complain
+            self.close()
+            return Again(f"{self._host}: the answer ends {response.length} bytes early")
         return reply
 
     def _connected(self) -> http.client.HTTPConnection:
@@ -326,15 +335,20 @@ def _problem(problem: object) -> str:
     return "".join(char if char.isprintable() else " " for char in text)[:300]
 
 
-def _events(document: Any) -> list[dict[str, Any]]:
-    """The events of whatever form an answer has: query document, document, list or one bare event."""
+def _events(document: Any) -> list[dict[str, Any]] | None:
+    """The events of whatever form an answer has: query document, document, list or one bare event; None if none."""
     found = document
-    for step in ("epcisBody", "queryResults", "resultsBody"):
-        found = found.get(step, found) if isinstance(found, dict) else found
-    if isinstance(found, dict):
-        found = found.get("eventList", found.get("event", found))
+    if isinstance(found, dict) and "epcisBody" in found:
+        found = found["epcisBody"]
+        for step in ("queryResults", "resultsBody"):
+            found = found.get(step, found) if isinstance(found, dict) else None
+        found = found.get("eventList", found.get("event")) if isinstance(found, dict) else None
     listed = found if isinstance(found, list) else [found]
-    return [event for event in listed if isinstance(event, dict)]
+    return listed if all(map(_is_event, listed)) else None
+
+
+def _is_event(value: object) -> bool:
+    return isinstance(value, dict) and isinstance(value.get("eventID"), str) and isinstance(value.get("type"), str)
 
 
 def _key(event: Mapping[str, Any]) -> tuple[object, bool, tuple[object, ...]]:
