@@ -113,7 +113,7 @@ class DeviceProtocolError(DeviceError):
 
 
 class TagError(DpptagError):
-    """``facts['tag_state']`` says what became of the tag: untouched, blank-reusable, written-unverified, unknown."""
+    """``facts['tag_state']`` says what became of the tag: untouched, written-unverified or unknown."""
 
     exit_code = EXIT_TAG
     default_code = "tag"

@@ -139,7 +139,7 @@ def test_a_reader_that_falls_silent_ends_a_run_with_exit_3(factory: Factory, cas
         3,
         "failed",
         "writing",
-        "blank-reusable",
+        "unknown",
     )
     assert (error["error"]["code"], error["error"]["exit_code"]) == ("device-lost", 3)
 

@@ -115,6 +115,16 @@ def test_a_tag_that_holds_something_else_is_a_conflict(tmp_path: Path) -> None:
     assert rig.states() == ["writing"]
 
 
+def test_a_half_way_tag_that_cannot_be_written_any_more_is_a_failure(tmp_path: Path) -> None:
+    rig = cut_off(tmp_path, 0.3)
+    state = json.loads(rig.state.read_text())
+    state["tags"][0]["pages"][2] = state["tags"][0]["pages"][2][:4] + "f0ff"
+    rig.state.write_text(json.dumps(state))
+    resolution, told = rig.resolve()
+    assert (told.outcomes, told.codes, told.records[0].tag_state) == (["failed"], ["tag-locked"], "unknown")
+    assert [row.item.number for row in resolution.waiting] == [1]
+
+
 def test_former_content_that_the_job_may_lose_is_no_conflict(tmp_path: Path) -> None:
     """Killed after the intent was committed and before the first page: the tag still holds what stood there."""
     first = LineRig(tmp_path / "first", rows=1, tags="NTAG213")

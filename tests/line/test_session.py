@@ -15,6 +15,7 @@ from dpptag.ledger import Ledger
 from dpptag.line import JobPlan, KeyJudge, Phase, RunEnd, TagRecord, read_job
 from dpptag.model.identifiers import ChipNumber
 from dpptag.model.outcome import RowState, TagOutcome
+from dpptag.sim.ntag21x import Answer, Ntag21x
 from dpptag.tags import identify, write_and_verify
 from tests.line.line_rig import LineRig, Told, at, write_commands
 
@@ -448,3 +449,51 @@ def test_the_plan_says_what_the_tags_then_carry(rig: LineRig) -> None:
     assert row.message is not None
     assert len(row.message) == placement.stored
     assert told.records[0].level == placement.level.value
+
+
+LOCKED = "f0ff"
+
+
+def lock(rig: LineRig, tag: int = 0) -> None:
+    set_pages(rig, tag, {2: pages_of(rig, tag)[2][:4] + LOCKED})
+
+
+def test_a_tag_that_locks_itself_once_it_was_written_is_a_failure(
+    rig: LineRig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It carries a signature: never "refused", nor "untouched"."""
+    exchange = Ntag21x.exchange
+
+    def locks_behind_the_header(chip: Ntag21x, frame: bytes) -> Answer:
+        answer = exchange(chip, frame)
+        if frame[:3] == b"\xa2\x04\x03" and frame[3]:
+            chip.pages[2] = chip.pages[2][:2] + bytes.fromhex(LOCKED)
+        return answer
+
+    monkeypatch.setattr(Ntag21x, "exchange", locks_behind_the_header)
+    summary, told = rig.run(fault="bitflip@20+1")
+    record = told.records[0]
+    assert (record.outcome.value, record.code, record.state, record.tag_state) == (
+        "failed",
+        "tag-write-failed",
+        "writing",
+        "written-unverified",
+    )
+    with rig.ledger() as ledger:
+        assert "tag-write-failed" in ledger.history(summary.open_rows[0].id)[-1].detail
+
+
+def test_a_half_way_tag_that_cannot_be_written_any_more_is_a_failure_noted_in_the_ledger(tmp_path: Path) -> None:
+    rig = LineRig(tmp_path, rows=1, tags="NTAG213")
+    rig.run(fault="tear@1")
+    lock(rig)
+    summary, told = rig.run()
+    (record,) = told.records
+    assert (record.outcome.value, record.code, record.state, record.tag_state) == (
+        "failed",
+        "tag-locked",
+        "writing",
+        "unknown",
+    )
+    with rig.ledger() as ledger:
+        assert "tag-locked" in ledger.history(summary.open_rows[0].id)[-1].detail

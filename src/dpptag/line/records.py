@@ -15,8 +15,8 @@ from dpptag.tags import Type2Tag
 class TagRecord:
     """One tag at the reader. ``seconds`` by phase; the last four are set where the tag is not good.
 
-    ``tag_state``: untouched, blank-reusable, written-unverified or unknown (do not ship). ``row`` is the row's number
-    in its job. ``metadata`` are the row's own further columns.
+    ``tag_state``: untouched, written-unverified or unknown (do not ship). ``row`` is the row's number in its job.
+    ``metadata`` are the row's own further columns.
     """
 
     outcome: TagOutcome

@@ -122,6 +122,9 @@ class Resolver:
             self._settled[-1] = row
         except TagRefused as refusal:
             outcome, error = TagOutcome.REFUSED, refusal
+            if row is not None:
+                outcome = TagOutcome.FAILED
+                refusal.facts["tag_state"] = "unknown"  # begun: refused by this look at it, but not untouched
         except (TagError, VerificationError) as failure:
             outcome, error = TagOutcome.FAILED, failure
             if isinstance(failure, TagLost | TagSwapped):

@@ -157,8 +157,12 @@ class Session:
         try:
             outcome = self._work(turn)
         except TagRefused as error:
-            if turn.row is not None and turn.row.state is RowState.RESERVED:
+            row = turn.row
+            if row is not None and row.state is RowState.RESERVED:
                 turn.row = None  # it goes to the next tag
+            elif row is not None and row.is_open and row.job == self._job.name:
+                error.facts["tag_state"] = "unknown"  # begun: refused by this look at it, but not untouched
+                return self._tell(turn, TagOutcome.FAILED, error)
             return self._tell(turn, TagOutcome.REFUSED, error)
         except (TagError, VerificationError) as error:
             if isinstance(error, TagLost | TagSwapped):

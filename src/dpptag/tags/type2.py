@@ -8,7 +8,7 @@ from __future__ import annotations
 import logging
 from typing import Final
 
-from dpptag.errors import DeviceError, TagError, TagNak, TagSwapped, TagWriteFailed
+from dpptag.errors import DeviceError, TagError, TagNak, TagRefused, TagSwapped, TagWriteFailed
 from dpptag.links import Type2Link
 from dpptag.tags.type2_memory import (
     BLANK_CC,
@@ -32,6 +32,7 @@ __all__ = ["apply", "identify", "plan_write", "read_back", "write_and_verify"]
 _LOG = logging.getLogger(__name__)
 
 _READ_PAGES: Final = 4
+_NAK_ARGUMENT: Final = 0x0  # NTAG213_215_216 table 23; 1h is a parity or CRC error
 _PASSWORD_ON_READ: Final = 0x80  # CFG1 ACCESS b7, PROT
 _MIRROR_BITS: Final = 0xC0  # CFG0 byte 0 b7-b6, MIRROR_CONF
 
@@ -50,7 +51,7 @@ def identify(link: Type2Link) -> Type2Tag:
             f"a UID of {len(uid)} bytes is no number of a chip that we write: it may be random, or a card or phone",
             "take an NTAG213, NTAG215 or NTAG216",
         )
-    version = link.get_version() or link.get_version()  # one answer lost in noise must not pass for an unknown chip
+    version = link.get_version() or link.get_version()  # a NAK has no CRC: noise must not pass for an unknown chip
     chip = chip_by_version(version) if version is not None else None
     if chip is None:
         raise refusal(
@@ -100,11 +101,11 @@ def identify(link: Type2Link) -> Type2Tag:
     return tag
 
 
-def apply(link: Type2Link, plan: WritePlan) -> int:
+def apply(link: Type2Link, plan: WritePlan, *, state_before: str = "untouched") -> int:
     """Carry out the steps on the tag that they were planned for; returns how many pages were written.
 
     An acknowledged write proves nothing: :func:`read_back` does. An error of the link is let through, with
-    ``page``, ``written`` and ``tag_state`` among its facts.
+    ``page``, ``written`` and ``tag_state`` among its facts: ``state_before`` where no page was touched, else unknown.
     """
     if link.uid != plan.uid:
         raise TagSwapped(
@@ -112,7 +113,7 @@ def apply(link: Type2Link, plan: WritePlan) -> int:
             action="put the planned tag back",
             wanted=plan.uid.hex(),
             got=link.uid.hex(),
-            tag_state="untouched",
+            tag_state=state_before,
         )
     for written, step in enumerate(plan.steps):
         try:
@@ -120,18 +121,11 @@ def apply(link: Type2Link, plan: WritePlan) -> int:
         except (TagError, DeviceError) as error:
             error.facts.setdefault("page", step.page)
             error.facts.setdefault("written", written)
-            error.facts.setdefault("tag_state", _state_after_stop(plan, written, error))
+            # Nothing was stored where the first write met a NAK or was never sent; else only reading would tell.
+            kept = written == 0 and isinstance(error, TagNak | TagSwapped)
+            error.facts.setdefault("tag_state", state_before if kept else "unknown")
             raise
     return len(plan.steps)
-
-
-def _state_after_stop(plan: WritePlan, written: int, error: TagError | DeviceError) -> str:
-    """What is certain when the step after ``written`` others failed; only a NAK tells that nothing was stored."""
-    if written == 0:
-        return "untouched" if isinstance(error, TagNak) else "unknown"
-    if written == len(plan.steps) - 1 and not isinstance(error, TagNak):
-        return "unknown"
-    return "blank-reusable"
 
 
 def read_back(link: Type2Link, tag: Type2Tag, message: bytes) -> bytes:
@@ -179,14 +173,26 @@ def write_and_verify(link: Type2Link, tag: Type2Tag, message: bytes, *, allow_fo
     """Plan, apply, read back; on a mismatch write everything once more, then fail. Returns the message read back.
 
     For callers without a ledger, who need no state between the steps. A NAK or a lost tag is not tried again.
+    TagRefused means that nothing was written: a tag that cannot be written once more raises TagWriteFailed.
     """
     apply(link, plan_write(tag, message, allow_format=allow_format))
     try:
         return read_back(link, tag, message)
     except TagWriteFailed as error:
         _LOG.warning("%s: %s; writing the whole message once more", tag.uid.hex(), error.message)
-    fresh = identify(link)
-    apply(link, plan_write(fresh, message, rewrite=True))
+    try:
+        fresh = identify(link)
+        plan = plan_write(fresh, message, rewrite=True)
+    except TagRefused as refused:
+        raise TagWriteFailed(
+            f"the tag did not read back, and cannot be written once more: {refused.message}",
+            action="do not ship this tag",
+            chip=tag.uid.hex(),
+            chip_type=tag.chip_name,
+            refusal=refused.code,
+            tag_state="written-unverified",
+        ) from refused
+    apply(link, plan, state_before="written-unverified")
     return read_back(link, fresh, message)
 
 
@@ -194,11 +200,13 @@ def _read_configuration(link: Type2Link, chip: ChipType) -> tuple[int, bool | No
     """AUTH0, PROT, mirror and the dynamic lock bytes, before any other page is trusted.
 
     With PROT set, a READ may roll over to page 0 at AUTH0 instead of ending, so each answer is used only as far as
-    AUTH0 shows it to be true; a configuration that is itself closed answers NAK.
+    AUTH0 shows it to be true; a configuration that is itself closed answers NAK 0h.
     """
     try:
         cfg = link.read(chip.cfg0_page)
     except TagNak as error:
+        if error.facts.get("nak") != _NAK_ARGUMENT:
+            raise  # the chip received a damaged command: nothing is known of its configuration
         link.reselect()
         raise refusal(
             link.uid,

@@ -41,7 +41,7 @@ class ChipLink:
         if answer is None:
             raise TagLost("no answer")
         if isinstance(answer, Nibble) and answer is not ACK:
-            raise TagNak(f"NAK {answer.value:x}")
+            raise TagNak(f"NAK {answer.value:x}", nak=answer.value)
         return answer
 
     def _bytes(self, frame: bytes) -> bytes:

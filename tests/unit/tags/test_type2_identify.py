@@ -360,7 +360,7 @@ def test_a_nak_says_which_page_and_what_became_of_the_tag() -> None:
             apply(link, plan)
         assert caught.value.facts["page"] == locked
         states[locked] = caught.value.facts["tag_state"]
-    assert states == {4: "untouched", 5: "blank-reusable", 6: "blank-reusable"}
+    assert states == {4: "untouched", 5: "unknown", 6: "unknown"}
 
 
 def test_a_pulled_tag_says_what_is_certain() -> None:
@@ -372,4 +372,77 @@ def test_a_pulled_tag_says_what_is_certain() -> None:
         with pytest.raises(TagLost) as caught:
             apply(link, plan)
         states.append(caught.value.facts["tag_state"])
-    assert states == ["unknown", "blank-reusable", "blank-reusable", "unknown"]
+    assert states == ["unknown"] * 4
+
+
+def test_an_acknowledged_empty_header_that_was_not_kept_is_not_called_blank() -> None:
+    chip = chip_with("NTAG213", message_of(60, seed=1))
+    chip.program = lambda page, data: chip.pages[4] if page == 4 else data
+    link = ChipLink(chip)
+    plan = plan_write(identify(link), message_of(60, seed=2))
+    link.writes_left = 3
+    with pytest.raises(TagLost) as caught:
+        apply(link, plan)
+    assert caught.value.facts["tag_state"] == "unknown"
+    assert identify(ChipLink(chip)).ndef != b""
+
+
+def test_a_rewrite_writes_every_page_of_the_message_again() -> None:
+    tag = identify(ChipLink(chip_with("NTAG213", message_of(60))))
+    assert plan_write(tag, message_of(60)).steps == ()
+    steps = plan_write(tag, message_of(60), rewrite=True).steps
+    assert [step.page for step in steps] == [4, *range(5, 21), 4]
+
+
+def test_a_tag_refused_after_it_was_written_is_a_failed_write() -> None:
+    """A page that was locked while the tag lay there: found by the read-back, and the rewrite cannot be planned."""
+    chip = chip_with("NTAG213")
+    link = ChipLink(chip)
+    tag = identify(link)
+    commit = plan_write(tag, message_of(60)).steps[-1]
+
+    def lock_at_the_end(page: int, data: bytes) -> bytes:
+        if (page, data) == (commit.page, commit.data):
+            chip.pages[2] = chip.pages[2][:2] + b"\xf0\xff"
+        return bytes(4) if page == 9 else data
+
+    chip.program = lock_at_the_end
+    with pytest.raises(TagWriteFailed) as caught:
+        write_and_verify(link, tag, message_of(60))
+    assert caught.value.facts["tag_state"] == "written-unverified"
+    assert isinstance(caught.value.__cause__, TagRefused)
+    assert caught.value.__cause__.code == "tag-locked"
+
+
+def test_a_rewrite_refused_at_its_first_page_does_not_call_the_tag_untouched(monkeypatch: pytest.MonkeyPatch) -> None:
+    chip = chip_with("NTAG213")
+    chip.program = lambda page, data: bytes(4) if page == 9 else data
+    link = ChipLink(chip)
+    tag = identify(link)
+    wanted = len(plan_write(tag, message_of(60)).steps)
+    write = link.write
+
+    def refuse_the_rewrite(page: int, data: bytes) -> None:
+        if len(link.written) == wanted:
+            raise TagNak("NAK 0", nak=0)
+        write(page, data)
+
+    monkeypatch.setattr(link, "write", refuse_the_rewrite)
+    with pytest.raises(TagNak) as caught:
+        write_and_verify(link, tag, message_of(60))
+    assert caught.value.facts["tag_state"] == "written-unverified"
+
+
+def test_only_an_argument_nak_speaks_of_a_password(monkeypatch: pytest.MonkeyPatch) -> None:
+    """NAK 1h: the chip received a damaged command, which says nothing about its configuration."""
+    link = ChipLink(chip_with("NTAG213"))
+    read = link.read
+
+    def damaged(page: int) -> bytes:
+        if page == 41:
+            raise TagNak("NAK 1", nak=1)
+        return read(page)
+
+    monkeypatch.setattr(link, "read", damaged)
+    with pytest.raises(TagNak):
+        identify(link)
