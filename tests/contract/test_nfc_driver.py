@@ -24,6 +24,7 @@ from dpptag.errors import (
     TagSwapped,
 )
 from dpptag.sim import SimulatedReader, start
+from dpptag.sim.ntag21x import NAK_CRC, Ntag21x
 from tests.sim_fixtures import ONE_TAG, SOURCE, UID, connected, sim_process, stored_pages
 
 OPENING = 14  # host commands, measured: 02 14 | nfcpy's 00 02 12 32 32 32 32 32 32 32 and mute | our timings
@@ -76,6 +77,75 @@ def test_a_chip_that_refuses_get_version_is_selected_again() -> None:
         assert link.get_version() is None
         assert link.read(3)[:4] == bytes.fromhex("E1101200")
         assert sim.faults_fired == ("nak@1",)
+
+
+@pytest.mark.parametrize("fault", ["mute", "noise"])
+def test_a_moment_of_silence_or_noise_does_not_hide_what_the_chip_is(fault: str) -> None:
+    with connected(ONE_TAG + f"&fault={fault}@1") as (sim, reader):
+        link = reader.sense()
+        assert link is not None
+        assert link.get_version() == bytes.fromhex("0004040201000F03")
+        assert len(sim.faults_fired) == 1
+
+
+def test_a_chip_silent_to_get_version_twice_does_not_know_it_and_is_selected_again() -> None:
+    with connected(ONE_TAG + "&fault=mute@1,mute@2") as (_, reader):
+        link = reader.sense()
+        assert link is not None
+        assert link.get_version() is None
+        assert link.read(3)[:4] == bytes.fromhex("E1101200")
+
+
+def test_an_answer_to_get_version_that_comes_damaged_twice_is_an_error_and_no_fact_about_the_chip() -> None:
+    with connected(ONE_TAG + "&fault=noise@1,noise@2") as (_, reader):
+        link = reader.sense()
+        assert link is not None
+        with pytest.raises(TagLost) as caught:
+            link.get_version()
+        assert caught.value.code == "tag-answer-damaged"
+
+
+def test_a_nak_that_tells_of_a_damaged_command_is_no_fact_about_the_chip(monkeypatch: pytest.MonkeyPatch) -> None:
+    with connected() as (_, reader):
+        link = reader.sense()
+        assert link is not None
+        monkeypatch.setattr(Ntag21x, "exchange", lambda _chip, _frame: NAK_CRC)
+        with pytest.raises(TagNak) as caught:
+            link.get_version()
+        assert caught.value.facts["nak"] == 1
+
+
+def test_a_link_never_reaches_the_tag_that_was_sensed_after_its_own() -> None:
+    with connected("tags=NTAG213*2&seed=3") as (sim, reader):
+        link = reader.sense()
+        assert link is not None
+        sim.field.swap()
+        other = reader.sense()
+        assert other is not None
+        with pytest.raises(TagSwapped) as caught:
+            link.write(20, b"EVIL")
+        assert (caught.value.facts["wanted"], caught.value.facts["got"]) == (link.uid.hex(), other.uid.hex())
+        assert (sim.exchanges, other.read(20)[:4]) == (0, bytes(4))
+
+
+def test_a_link_is_lost_once_the_field_was_found_empty() -> None:
+    with connected(ONE_TAG + f"&fault=pull@{OPENING + 4}+1") as (sim, reader):
+        link = reader.sense()
+        assert link is not None
+        assert reader.sense() is None
+        with pytest.raises(TagLost):
+            link.write(20, b"EVIL")
+        assert sim.exchanges == 0
+        link.reselect()
+        link.write(20, b"good")
+
+
+def test_a_link_works_on_when_its_own_tag_is_sensed_again() -> None:
+    with connected() as (_, reader):
+        link = reader.sense()
+        assert link is not None
+        assert reader.sense() is not None
+        assert link.read(0)[:3] == UID[:3]
 
 
 def test_what_is_written_is_read_back_both_ways() -> None:
@@ -286,6 +356,15 @@ def test_a_reader_that_went_away_is_lost_and_closes_quietly() -> None:
         reader.sense()
     reader.close()
     reader.close()
+
+
+def test_a_reader_that_garbles_the_last_command_gets_its_speed_and_silence_all_the_same() -> None:
+    """Field off and speed are two commands of the closing: a failure of the first must not spare the second."""
+    with start(ONE_TAG) as counted, NfcpyReader(counted.path, bauds=(115200, 921600)):
+        opening = counted.host_commands
+    with start(f"{ONE_TAG}&fault=garbage@{opening + 1}") as sim:
+        NfcpyReader(sim.path, bauds=(115200, 921600)).close()
+        assert (sim.faults_fired, sim.chip.baud, sim.chip.asleep) == ((f"garbage@{opening + 1}",), 115200, True)
 
 
 def test_a_closed_reader_is_lost() -> None:

@@ -61,8 +61,10 @@ _EXCHANGE_SECONDS: Final = 0.25  # for the host's side of an exchange; the chip 
 
 _RF_STATUSES: Final = frozenset({0x01, 0x02, 0x03, 0x04, 0x05, 0x0B, 0x13})
 """UM0701-02 section 7.1: time-out, CRC, parity, bit count, framing, protocol, format: the tag's doing."""
+_RF_SILENCE: Final = 0x01
 _RX_CRC_ENABLE: Final = 0x80  # CIU_RxMode bit 7
 _ACK: Final = 0x0A
+_NAK_UNKNOWN_COMMAND: Final = 0x00  # 1h: what the chip received was damaged
 _CRC_BYTES: Final = 2
 
 
@@ -125,6 +127,19 @@ def _malformed(node: str) -> DeviceProtocolError:
     )
 
 
+def _gone(uid: bytes) -> TagLost:
+    return TagLost(f"the chip {uid.hex()} is gone", action="put the tag back on the reader", chip=uid.hex())
+
+
+def _swapped(wanted: bytes, got: bytes) -> TagSwapped:
+    return TagSwapped(
+        f"another chip stands in the field: {got.hex()}, not {wanted.hex()}",
+        action="put the first tag back on the reader, alone",
+        wanted=wanted.hex(),
+        got=got.hex(),
+    )
+
+
 class NfcpyReader:
     """An opened PN532; implements :class:`dpptag.links.NfcReader`.
 
@@ -150,6 +165,7 @@ class NfcpyReader:
         self._fast_read_pages = fast_read_pages
         self._device: pn532.Device | None = None
         self._rx_mode: int | None = None
+        self._selected: bytes | None = None  # UID of the chip that now answers: a link to another one must not reach it
         self._lock = PortLock(self._node)
         self._tty: _LoggedTty | None = None
         try:
@@ -196,10 +212,11 @@ class NfcpyReader:
     def close(self) -> None:
         device, self._device = self._device, None
         if device is not None:
-            # A reader that is gone cannot be closed in order, and there is nobody to tell.
-            with contextlib.suppress(DeviceError), _foreign_errors(self._node):
-                device.mute()
-                device.close()
+            # A reader that is gone cannot be closed in order, and there is nobody to tell. One that stumbles at the
+            # first step, as after an interrupt in mid-command, must still get its speed back.
+            for step in (device.chipset.send_ack, device.mute, device.close):
+                with contextlib.suppress(DeviceError), _foreign_errors(self._node):
+                    step()
         self._close_port()
 
     def __enter__(self) -> Self:
@@ -287,6 +304,7 @@ class NfcpyReader:
     def _select(self) -> tuple[bytes, int] | None:
         """InListPassiveTarget, one target, 106 kbit/s Type A: UID and SAK. Leaves receive CRC off."""
         chipset = self._chipset()
+        self._selected = None
         with _foreign_errors(self._node):
             target = chipset.in_list_passive_target(1, 0, b"")
             if target is None:
@@ -297,7 +315,8 @@ class NfcpyReader:
             if self._rx_mode is None:  # the firmware sets the same value at every activation: read it once
                 self._rx_mode = chipset.read_register("CIU_RxMode")
             chipset.write_register("CIU_RxMode", self._rx_mode & ~_RX_CRC_ENABLE)
-            return uid, target[2]
+        self._selected = uid
+        return uid, target[2]
 
     def _field_off(self) -> None:
         chipset = self._chipset()
@@ -306,8 +325,15 @@ class NfcpyReader:
         time.sleep(_FIELD_OFF_SECONDS)
 
     def _exchange(self, frame: bytes, uid: bytes) -> bytes:
-        """One tag command: the raw answer, one byte for a 4-bit one, else with its CRC. Raises TagLost."""
+        """One command to the chip ``uid``: the raw answer, one byte for a 4-bit one, else with its CRC.
+
+        Raises TagLost, its ``status`` telling silence from noise; TagSwapped where another chip was selected since.
+        """
         chipset = self._chipset()
+        if self._selected is None:
+            raise _gone(uid)
+        if self._selected != uid:
+            raise _swapped(uid, self._selected)
         with _foreign_errors(self._node):
             try:
                 return bytes(chipset.in_communicate_thru(frame, _EXCHANGE_SECONDS))
@@ -338,10 +364,26 @@ class NfcpyType2Link:
         return self._reader.fast_read_pages
 
     def get_version(self) -> bytes | None:
-        with contextlib.suppress(TagNak, TagLost):
-            return self._data(b"\x60", 8)
+        try:
+            return self._ask_version()
+        except TagLost:  # a moment's silence or noise: it says nothing about the chip, which may wait to be selected
+            self.reselect()
+        try:
+            return self._ask_version()
+        except TagLost as error:
+            if error.facts.get("status") != _RF_SILENCE:
+                raise
         self.reselect()
         return None
+
+    def _ask_version(self) -> bytes | None:
+        try:
+            return self._data(b"\x60", 8)
+        except TagNak as error:
+            self.reselect()
+            if error.facts["nak"] != _NAK_UNKNOWN_COMMAND:
+                raise
+            return None
 
     def read(self, page: int) -> bytes:
         return self._data(bytes((0x30, page)), 16, page)
@@ -362,16 +404,9 @@ class NfcpyType2Link:
         self._reader._field_off()
         found = self._reader._select()
         if found is None:
-            raise TagLost(
-                f"the chip {self._uid.hex()} is gone", action="put the tag back on the reader", chip=self._uid.hex()
-            )
+            raise _gone(self._uid)
         if found[0] != self._uid:
-            raise TagSwapped(
-                f"another chip stands in the field: {found[0].hex()}, not {self._uid.hex()}",
-                action="put the first tag back on the reader, alone",
-                wanted=self._uid.hex(),
-                got=found[0].hex(),
-            )
+            raise _swapped(self._uid, found[0])
 
     def _data(self, frame: bytes, length: int, page: int | None = None) -> bytes:
         """An answer of ``length`` bytes, its CRC checked and taken off."""

@@ -21,6 +21,8 @@ class DeviceInfo:
 class Type2Link(Protocol):
     """An activated NFC Forum Type 2 tag (ISO/IEC 14443-3A, SAK 00h).
 
+    It speaks to this tag alone: once the reader has sensed another tag, or none, it raises TagSwapped or TagLost.
+
     Pages are 4 bytes. A write is acknowledged by the chip but proves nothing about the cells: read back.
     """
 
@@ -33,7 +35,10 @@ class Type2Link(Protocol):
         """How many pages one FAST_READ may ask for; 0 where the reader is not trusted with it (its profile says)."""
 
     def get_version(self) -> bytes | None:
-        """GET_VERSION: 8 bytes, or None where the chip refuses it (the link has then selected the chip again)."""
+        """GET_VERSION: 8 bytes, or None where the chip does not know it (the link has then selected the chip again).
+
+        Not knowing it is NAK 0h, or silence when asked twice. Raises TagLost or TagNak for an answer that was damaged.
+        """
 
     def read(self, page: int) -> bytes:
         """READ: 16 bytes from ``page`` on. Rolls over at the end of memory: never ask past it."""

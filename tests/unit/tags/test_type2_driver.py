@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from dpptag.devices.profiles import load_profile
-from dpptag.errors import TagNak, TagRefused
+from dpptag.errors import TagNak, TagRefused, TagSwapped
 from dpptag.sim.ntag21x import Ntag21x
 from dpptag.tags import ContentState, apply, identify, plan_write, write_and_verify
 from tests.sim_fixtures import connected
@@ -60,7 +60,22 @@ def test_a_nak_in_mid_write_leaves_an_empty_tag() -> None:
         chip.pages[2] = chip.pages[2][:2] + b"\x20\x00"  # page 5 locked behind our back
         with pytest.raises(TagNak) as caught:
             apply(link, plan)
-        assert (caught.value.facts["page"], caught.value.facts["tag_state"]) == (5, "blank-reusable")
+        assert (caught.value.facts["page"], caught.value.facts["tag_state"]) == (5, "unknown")
         fresh = reader.sense()
         assert fresh is not None
         assert identify(fresh).content.state is ContentState.EMPTY
+
+
+def test_a_plan_is_not_carried_out_on_the_tag_sensed_after_its_own() -> None:
+    with connected("tags=NTAG213*2&seed=3") as (sim, reader):
+        link = reader.sense()
+        assert link is not None
+        plan = plan_write(identify(link), message_of(40))
+        sim.field.swap()
+        other = reader.sense()
+        assert other is not None
+        before = identify(other).pages
+        with pytest.raises(TagSwapped) as caught:
+            apply(link, plan)
+        assert caught.value.facts["tag_state"] == "untouched"
+        assert identify(other).pages == before
