@@ -9,7 +9,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
@@ -19,6 +19,9 @@ from dpptag.ledger.rows import Item, JobEntry, JobSummary, Revocation, Row, Tran
 from dpptag.ledger.store import SqlValue, Store, exclusive
 from dpptag.model.identifiers import ChipNumber
 from dpptag.model.outcome import NEXT_STATE, RowState
+
+CLOCK_TOLERANCE: Final = timedelta(minutes=5)
+"""A time service puts a clock right by less; what is further back would sign a wrong day sooner or later."""
 
 _SHOWN_CONFLICTS: Final = 20
 _ROW: Final = "SELECT rows.*, jobs.name AS job, jobs.end_state FROM rows JOIN jobs ON jobs.id = rows.job_id "
@@ -58,9 +61,10 @@ class Ledger:
 
         Rows that were never started may have been edited since. Raises LedgerConflict, with the first contradictions,
         for a started row that is gone or says something else, a serial or identity of a live row elsewhere, and a
-        serial that ever belonged to another item.
+        serial that ever belonged to another item; code ``clock`` where the clock lies before the newest live row.
         """
         with self._store.transaction():
+            at = self._beginning()
             conflicts = list(self._contradictions(job))
             if conflicts:
                 raise LedgerConflict(
@@ -74,7 +78,7 @@ class Ledger:
             self._store.run(
                 "INSERT INTO jobs (name, file_sha256, row_count, end_state, created_at) VALUES (?, ?, ?, ?, ?) "
                 "ON CONFLICT (name) DO UPDATE SET file_sha256 = excluded.file_sha256, row_count = excluded.row_count",
-                (job.name, job.file_sha256, len(job.items), job.end_state.value, self._stamp()),
+                (job.name, job.file_sha256, len(job.items), job.end_state.value, at),
             )
 
     def unstarted(self, job: JobEntry) -> tuple[Item, ...]:
@@ -147,13 +151,13 @@ class Ledger:
     # Steps
 
     def reserve(self, job: JobEntry, item: Item) -> Row:
-        """Give the item's serial to this job, before any tag is touched. Raises LedgerConflict."""
+        """Give the item's serial to this job, before any tag is touched. Raises LedgerConflict, ``clock`` too."""
         with self._store.transaction():
             self._refuse_other_item(item)
             jobs = self._store.select("SELECT id FROM jobs WHERE name = ?", (job.name,))
             if not jobs:
                 raise _unknown_job(job.name)
-            at = self._stamp()
+            at = self._beginning()
             attempts = self._store.select(
                 "SELECT count(*) AS made FROM rows WHERE job_id = ? AND number = ?", (jobs[0]["id"], item.number)
             )
@@ -187,8 +191,8 @@ class Ledger:
         """Bind the row to its chip and keep what is about to be written; commit comes before the first write.
 
         ``former_sha256`` is of the NDEF message that the tag holds now, None where it holds none: after a crash it
-        tells "not begun" from "somebody else's". Raises LedgerConflict where the chip has a live row, or where it was
-        revoked for this very item (its new statement would be revoked too).
+        tells "not begun" from "somebody else's". Raises LedgerConflict where the chip has a live row, where it was
+        revoked for this very item (its new statement would be revoked too), or where the clock was set back.
         """
         with self._store.transaction():
             row = self.row(row_id)
@@ -273,7 +277,7 @@ class Ledger:
         allowed = row.state is not RowState.VOID if to is RowState.VOID else NEXT_STATE.get(row.state) is to
         if not allowed:
             raise _refused_step(row, to, f"it is {row.state.value}")
-        at = self._stamp()
+        at = self._beginning() if to is RowState.WRITING else self._stamp()
         assignments = "".join(f", {name} = ?" for name in columns)  # names are this module's own, never input
         self._store.run(
             f"UPDATE rows SET state = ?, changed_at = ?{assignments} WHERE id = ?",  # noqa: S608
@@ -331,6 +335,27 @@ class Ledger:
 
     def _rows(self, condition: str, *values: SqlValue) -> tuple[Row, ...]:
         return tuple(_row(found) for found in self._store.select(_ROW + condition, values))
+
+    def _beginning(self) -> str:
+        """The time of a step that leads to a new signature. Raises LedgerConflict where the clock was set back.
+
+        Steps that record what was read from a tag take any time: they are true, whatever the clock shows.
+        """
+        at = self._stamp()
+        newest = self._rows("WHERE state <> 'void' ORDER BY changed_at DESC LIMIT 1")
+        if newest and datetime.fromisoformat(at) < datetime.fromisoformat(newest[0].changed_at) - CLOCK_TOLERANCE:
+            place = f"{newest[0].job}:{newest[0].item.number}"
+            raise LedgerConflict(
+                f"the clock of this machine shows {at}, before the newest row of this ledger ({place}, "
+                f"{newest[0].changed_at}): tags would carry a wrong day",
+                code="clock",
+                action="set the clock, then run again; if it is right now and ran ahead when that row was made, give "
+                f"such rows up: {_RESOLVE} --void {place} --reason TEXT",
+                now=at,
+                newest=newest[0].changed_at,
+                row=place,
+            )
+        return at
 
     def _stamp(self) -> str:
         return self._now().astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -299,6 +299,77 @@ def test_an_unknown_job_or_row_is_a_conflict(ledger: Ledger) -> None:
     assert caught.value.code == "row-unknown"
 
 
+# The clock
+
+
+class SetClock:
+    """Shows what it was set to."""
+
+    def __init__(self) -> None:
+        self.at = datetime(2026, 1, 1, 12, tzinfo=UTC)
+
+    def __call__(self) -> datetime:
+        return self.at
+
+
+@pytest.fixture
+def clock() -> SetClock:
+    return SetClock()
+
+
+@pytest.fixture
+def dated(tmp_path: Path, clock: SetClock) -> Iterator[Ledger]:
+    with Ledger(tmp_path / "dated.sqlite3", clock) as opened:
+        yield opened
+
+
+def refused_for_its_clock(step: Callable[[], object]) -> LedgerConflict:
+    with pytest.raises(LedgerConflict) as caught:
+        step()
+    assert caught.value.code == "clock"
+    return caught.value
+
+
+@pytest.mark.parametrize("back", [timedelta(minutes=6), timedelta(days=400)])
+def test_nothing_is_begun_with_a_clock_set_back(dated: Ledger, clock: SetClock, back: timedelta) -> None:
+    entry = job(item(1), item(2), item(3))
+    row = advance(dated, reserved(dated, entry), RowState.VERIFIED)
+    waiting = dated.reserve(entry, entry.items[1])
+    clock.at -= back
+    error = refused_for_its_clock(lambda: dated.register_job(entry))
+    assert error.facts["newest"] == row.changed_at
+    assert "set the clock" in (error.action or "")
+    refused_for_its_clock(lambda: dated.reserve(entry, entry.items[2]))
+    refused_for_its_clock(lambda: dated.start_writing(waiting.id, CHIP_B, MESSAGE, "minimal"))
+    assert dated.rows("battery") == (row, waiting)
+
+
+def test_a_clock_that_was_put_right_by_a_few_minutes_stops_nothing(dated: Ledger, clock: SetClock) -> None:
+    entry = job(item(1), item(2))
+    advance(dated, reserved(dated, entry), RowState.VERIFIED)
+    clock.at -= timedelta(minutes=4)
+    dated.register_job(entry)
+    second = dated.reserve(entry, entry.items[1])
+    assert advance(dated, second, RowState.VERIFIED, CHIP_B).state is RowState.VERIFIED
+
+
+def test_what_was_done_to_a_tag_is_recorded_whatever_the_clock_shows(dated: Ledger, clock: SetClock) -> None:
+    row = advance(dated, reserved(dated, job(item(1))), RowState.WRITING)
+    clock.at -= timedelta(days=1)
+    assert advance(dated, row, RowState.VERIFIED).state is RowState.VERIFIED
+
+
+def test_rows_made_with_a_clock_ahead_stop_the_line_until_they_are_void(dated: Ledger, clock: SetClock) -> None:
+    entry = job(item(1), item(2))
+    clock.at += timedelta(days=40_000)
+    row = advance(dated, reserved(dated, entry), RowState.VERIFIED)
+    clock.at -= timedelta(days=40_000)
+    error = refused_for_its_clock(lambda: dated.register_job(entry))
+    assert "--void battery:1" in (error.action or "")
+    dated.void(row.id, "signed with a wrong day")
+    dated.register_job(entry)
+
+
 @pytest.mark.parametrize(
     "statement",
     [
