@@ -24,8 +24,8 @@ from tests.sync.conftest import START, repair_event
 
 
 @contextmanager
-def _server(answer: bytes, tls: ssl.SSLContext | None = None) -> Iterator[int]:
-    """Answer the one request of the one connection with exactly these bytes, then hang up."""
+def _server(answer: bytes, tls: ssl.SSLContext | None = None, *, hang_up: bool = True) -> Iterator[int]:
+    """Answer the one request of the one connection with exactly these bytes, then hang up or leave that to the client."""
     listener = socket.create_server(("127.0.0.1", 0))
 
     def serve() -> None:
@@ -35,6 +35,8 @@ def _server(answer: bytes, tls: ssl.SSLContext | None = None) -> Iterator[int]:
                 while b"\r\n\r\n" not in connection.recv(65536):
                     pass
                 connection.sendall(answer)
+                while not hang_up and connection.recv(65536):
+                    pass
         except OSError:
             pass  # the client gave up: that is what the test is about
 
@@ -154,6 +156,17 @@ def test_an_endless_answer_is_cut_off() -> None:
         answer = client.job("/epcis/capture/1")
     assert isinstance(answer, Again)
     assert str(ANSWER_LIMIT) in answer.reason
+
+
+@pytest.mark.parametrize(
+    "sent", [b"", b"HTTP/1.1 200 OK\r\nX-Slow: ", b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n1"]
+)
+def test_an_answer_that_does_not_end_is_given_up_at_the_deadline(sent: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("dpptag.sync.capture_client.DEADLINE_SECONDS", 0.05)
+    with _server(sent, hang_up=False) as port, _client(port) as client:
+        answer = client.job("/epcis/capture/1")
+    assert isinstance(answer, Again)
+    assert "no whole answer within 0.05 s" in answer.reason
 
 
 @pytest.mark.parametrize(

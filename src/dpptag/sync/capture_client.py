@@ -12,8 +12,10 @@ import http.client
 import json
 import logging
 import re
+import socket
 import ssl
-from collections.abc import Callable, Mapping
+import threading
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from email.utils import parsedate_to_datetime
@@ -42,6 +44,7 @@ from dpptag.sync.transport import (
 _LOG: Final = logging.getLogger(__name__)
 
 TIMEOUT_SECONDS: Final = 30.0  # per socket operation; a capture answers at once, the work is in the job
+DEADLINE_SECONDS: Final = 300.0  # per exchange; a batch over a slow radio link ends in one, a dripping answer does not
 ANSWER_LIMIT: Final = 1 << 20  # bytes of a job with its errors, or of one event with its declarations
 
 _VERSION_HEADERS: Final = {
@@ -228,20 +231,21 @@ class CaptureClient:
     ) -> _Reply | Again | Halt:
         try:
             connection = self._connected()
-            connection.request(
-                method,
-                path,
-                body,
-                {
-                    "Accept": "application/json, application/ld+json, application/problem+json",
-                    "User-Agent": f"dpptag/{__version__}",
-                    **_VERSION_HEADERS,
-                    **(headers or {}),
-                    **self._secret_headers,
-                },
-            )
-            with connection.getresponse() as response:
-                answer = response.read(ANSWER_LIMIT + 1)
+            with _deadline(connection.sock, DEADLINE_SECONDS):
+                connection.request(
+                    method,
+                    path,
+                    body,
+                    {
+                        "Accept": "application/json, application/ld+json, application/problem+json",
+                        "User-Agent": f"dpptag/{__version__}",
+                        **_VERSION_HEADERS,
+                        **(headers or {}),
+                        **self._secret_headers,
+                    },
+                )
+                with connection.getresponse() as response:
+                    answer = response.read(ANSWER_LIMIT + 1)
         except ssl.SSLCertVerificationError as exc:
             self.close()
             return Halt(f"the certificate of {self._host} is not trusted: {exc.verify_message}", "sync-certificate")
@@ -271,6 +275,8 @@ class CaptureClient:
                 )
             else:
                 self._connection = http.client.HTTPConnection(self._host, self._port, timeout=TIMEOUT_SECONDS)
+        if self._connection.sock is None:
+            self._connection.connect()
         return self._connection
 
     def _halt(self, reply: _Reply) -> Halt:
@@ -288,6 +294,33 @@ class CaptureClient:
                 f"{self._capture_url}: {reply.problem()}", "sync-no-capture", "check the address given with --to"
             )
         return Halt(f"the receiver does not take our documents: {reply.problem()}", "sync-refused")
+
+
+@contextlib.contextmanager
+def _deadline(connection: socket.socket, seconds: float) -> Iterator[None]:
+    """Hang up after ``seconds``, whatever is going on: a socket's own time-out begins anew with every byte.
+
+    Raises TimeoutError in place of what the hanging up led to.
+    """
+    expired = threading.Event()
+
+    def hang_up() -> None:
+        expired.set()
+        with contextlib.suppress(OSError):  # closed meanwhile
+            socket.socket.shutdown(connection, socket.SHUT_RDWR)  # not SSLSocket's own: that one is not thread-safe
+
+    timer = threading.Timer(seconds, hang_up)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    except (OSError, http.client.HTTPException):
+        if not expired.is_set():
+            raise
+    finally:
+        timer.cancel()
+    if expired.is_set():
+        raise TimeoutError(f"no whole answer within {seconds:g} s")
 
 
 def _denied(reply: _Reply) -> Halt:
