@@ -302,3 +302,18 @@ def test_an_untrusted_certificate_halts(certificate: Path) -> None:
         answer = client.job("/epcis/capture/1")
     assert isinstance(answer, Halt)
     assert answer.code == "sync-certificate"
+
+
+@pytest.mark.parametrize(
+    ("address", "name"),
+    [
+        ("https://Host.example:443/epcis/", "https://host.example/epcis"),
+        ("https://host.example:/epcis/capture", "https://host.example/epcis"),
+        ("HTTP://host.example:80", "http://host.example"),
+        ("http://host.example:443/e", "http://host.example:443/e"),
+        ("https://[::1]:443/e", "https://[::1]/e"),
+        ("https://[::1]:8443/e", "https://[::1]:8443/e"),
+    ],
+)
+def test_a_receiver_has_one_name_however_its_address_is_spelt(address: str, name: str) -> None:
+    assert CaptureClient(address, token=None, now=lambda: START).name == name

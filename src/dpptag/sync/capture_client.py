@@ -55,6 +55,7 @@ _VERSION_HEADERS: Final = {
 _URI_CHARACTERS: Final = "/%:@!$&'()*+,;=~?"  # RFC 3986 reserved, less the brackets; an escape stays as it is
 _REQUEST_TARGET: Final = re.compile(r"/[!-~]*")
 _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f]")
+_DEFAULT_PORTS: Final = {"http": 80, "https": 443}
 _LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
@@ -120,7 +121,9 @@ class CaptureClient:
         if token is not None and not (token.isascii() and token.isprintable() and token.strip() == token != ""):
             raise UsageError("DPPTAG_SYNC_TOKEN is no bearer token", code="sync-token")
         self._base = parts.path.rstrip("/").removesuffix("/capture")
-        origin = f"{parts.scheme}://{parts.netloc.lower()}"
+        host = f"[{self._host}]" if ":" in self._host else self._host
+        port = "" if self._port in (None, _DEFAULT_PORTS[parts.scheme]) else f":{self._port}"
+        origin = f"{parts.scheme}://{host}{port}"
         self.name = origin + self._base
         self._capture_url = f"{origin}{self._base}/capture"
         self._now = now
