@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,9 +13,12 @@ import pytest
 from dpptag.errors import DeviceLost, LedgerConflict, UsageError
 from dpptag.ledger import Row
 from dpptag.line import find_row, read_job, void_row
+from dpptag.line.encode import Standing, standing
 from dpptag.model.outcome import RowState
+from dpptag.sim.ntag21x import MODELS, Ntag21x
 from dpptag.tags import Type2Tag, identify
 from tests.line.line_rig import LineRig, at, write_commands
+from tests.unit.tags.chip_link import ChipLink
 
 
 def cut_off(
@@ -123,6 +127,63 @@ def test_a_half_way_tag_that_cannot_be_written_any_more_is_a_failure(tmp_path: P
     resolution, told = rig.resolve()
     assert (told.outcomes, told.codes, told.records[0].tag_state) == (["failed"], ["tag-locked"], "unknown")
     assert [row.item.number for row in resolution.waiting] == [1]
+
+
+def test_a_wrong_bit_and_a_pull_before_the_read_back_are_mended_by_the_same_message(tmp_path: Path) -> None:
+    """Written to the end with one bit stored wrong, then pulled: the tag is the row's own, and nobody else's."""
+    part = 0.75  # the header is written, the read-back is not done
+    rig = LineRig(tmp_path, rows=1, tags="NTAG213")
+    with pytest.raises(DeviceLost):
+        rig.run(fault=f"bitflip@20+1,hold@{at(write_commands(tmp_path), part)}")
+    message = message_of(rig)
+    with tag_of(rig) as tag:
+        assert tag.ndef is not None
+        assert message is not None
+        assert sum(a != b for a, b in zip(tag.ndef, message, strict=True)) == 1
+    resolution, told = rig.resolve()
+    assert (resolution.is_complete, told.outcomes, rig.states()) == (True, ["resumed"], ["verified"])
+    assert message_of(rig) == message
+
+
+def row_and_chip(rig: LineRig) -> tuple[Row, Ntag21x]:
+    rig.run()
+    pages = [bytes.fromhex(page) for page in json.loads(rig.state.read_text())["tags"][0]["pages"]]
+    with rig.ledger() as ledger:
+        row = ledger.rows("battery")[0]
+    assert row.chip is not None
+    return replace(row, state=RowState.WRITING), Ntag21x(MODELS["NTAG213"], row.chip.octets, pages)
+
+
+def test_no_single_wrong_bit_makes_a_tag_another_ones_while_it_is_written(tmp_path: Path) -> None:
+    row, chip = row_and_chip(LineRig(tmp_path, rows=1, tags="NTAG213"))
+    assert row.message is not None
+    good = b"".join(chip.pages)
+    wrong = []
+    for bit in range(8 * 16, 8 * (18 + len(row.message))):
+        page, pages = bit // 32, bytearray(good)
+        pages[bit // 8] ^= 1 << bit % 8
+        chip.pages[page] = bytes(pages[4 * page : 4 * page + 4])
+        if standing(identify(ChipLink(chip)), row) is not Standing.NOT_BEGUN:
+            wrong.append(bit)
+        chip.pages[page] = good[4 * page : 4 * page + 4]
+    assert wrong == []
+
+
+def test_another_signature_over_the_same_item_is_not_taken_for_wrong_bits(tmp_path: Path) -> None:
+    row, chip = row_and_chip(LineRig(tmp_path, rows=1, tags="NTAG213"))
+    assert row.message is not None
+    other = row.message[:-64] + bytes(byte ^ 0xFF if at % 2 else byte for at, byte in enumerate(row.message[-64:]))
+    assert standing(identify(ChipLink(chip)), replace(row, message=other)) is Standing.OTHER
+    fewer = row.message[:-64] + bytes(byte ^ 0xFF if at % 4 else byte for at, byte in enumerate(row.message[-64:]))
+    assert standing(identify(ChipLink(chip)), replace(row, message=fewer)) is Standing.OTHER
+
+
+def test_a_tag_that_was_read_back_good_is_held_to_every_bit(tmp_path: Path) -> None:
+    row, chip = row_and_chip(LineRig(tmp_path, rows=1, tags="NTAG213"))
+    chip.pages[20] = bytes((chip.pages[20][0] ^ 1,)) + chip.pages[20][1:]
+    tag = identify(ChipLink(chip))
+    assert standing(tag, row) is Standing.NOT_BEGUN
+    assert standing(tag, replace(row, state=RowState.WRITTEN)) is Standing.OTHER
 
 
 def test_former_content_that_the_job_may_lose_is_no_conflict(tmp_path: Path) -> None:

@@ -17,6 +17,10 @@ from dpptag.model.identifiers import ChipNumber
 from dpptag.model.outcome import RowState
 from dpptag.tags import ContentState, Type2Tag, identify, write_and_verify
 
+WRONG_BYTES: Final = 16
+"""So many bytes of a message may be wrong and it is still the row's own, badly kept. Two signatures, of 64 bytes each,
+differ in nearly all of them: no other good statement is ever this near."""
+
 APPROACH_TRIES: Final = 3
 """A hand that brings a tag passes the edge of the field; so often a tag may drop out while it is only read."""
 
@@ -43,8 +47,9 @@ class Judge(Protocol):
 class Standing(Enum):
     """What a tag holds, seen from its row.
 
-    ``CARRIES``: the row's own URI and statement. ``NOT_BEGUN``: nothing, a torn message, or what stood there before the
-    row began. ``OTHER``: content that this row cannot explain.
+    ``CARRIES``: the row's own URI and statement. ``NOT_BEGUN``: nothing, a torn message, the row's message with a few
+    wrong bytes that nobody has read back yet, or what stood there before the row began: to be written, again or for the
+    first time. ``OTHER``: content that this row cannot explain.
     """
 
     CARRIES = "carries"
@@ -102,7 +107,14 @@ def standing(tag: Type2Tag, row: Row) -> Standing:
         return Standing.NOT_BEGUN
     if row.former_sha256 is not None and message_sha256(tag) == row.former_sha256:
         return Standing.NOT_BEGUN
+    if row.state is RowState.WRITING and tag.ndef and row.message is not None and _nearly(tag.ndef, row.message):
+        return Standing.NOT_BEGUN
     return Standing.OTHER
+
+
+def _nearly(found: bytes, wanted: bytes) -> bool:
+    """A write that was cut off before its read-back may have left wrong cells."""
+    return len(found) == len(wanted) and sum(a != b for a, b in zip(found, wanted, strict=True)) <= WRONG_BYTES
 
 
 def _same(found: bytes, wanted: bytes) -> bool:
