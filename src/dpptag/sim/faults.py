@@ -16,6 +16,8 @@
 ``swap@N``        before host command N the next tag of the population takes the place of the one in the field
 ``bitflip@P``     every write of page P is acknowledged, and one bit of it is stored wrong
 ``bitflip@P+K``   the same for the first K writes
+``weak@P``        every write of page P reads right until the tag loses power; then one bit of it is wrong
+``weak@P+K``      the same for the first K writes
 ================  ====================================================================================================
 """
 
@@ -45,18 +47,20 @@ class FaultKind(Enum):
     PULL = "pull"
     SWAP = "swap"
     BITFLIP = "bitflip"
+    WEAK = "weak"
 
 
 _ON_TAG_COMMAND: Final = frozenset(
     {FaultKind.NAK, FaultKind.MUTE, FaultKind.NOISE, FaultKind.DUPLICATE, FaultKind.TEAR}
 )
-_COUNTED: Final = frozenset({FaultKind.PULL, FaultKind.BITFLIP})
+_ON_PAGE: Final = frozenset({FaultKind.BITFLIP, FaultKind.WEAK})
+_COUNTED: Final = frozenset({FaultKind.PULL}) | _ON_PAGE
 _FAULT: Final = re.compile(r"([a-z-]+)@([0-9]{1,9})(?:\+([0-9]{1,9}))?", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """``at`` is a host command number, for ``bitflip`` a page; ``count`` is the K of the notation."""
+    """``at`` is a host command number, for ``bitflip`` and ``weak`` a page; ``count`` is the K of the notation."""
 
     kind: FaultKind
     at: int
@@ -89,9 +93,10 @@ class FaultSchedule:
         self.fired: list[Fault] = []
         self.host_command = 0
         self.on_fired = on_fired
-        self._waiting = [fault for fault in faults if fault.kind is not FaultKind.BITFLIP]
-        self._flips = {fault.at: fault for fault in faults if fault.kind is FaultKind.BITFLIP}
-        self._flips_left = {fault.at: fault.count for fault in self._flips.values()}
+        faults = tuple(faults)
+        self._waiting = [fault for fault in faults if fault.kind not in _ON_PAGE]
+        self._pages = {(fault.kind, fault.at): fault for fault in faults if fault.kind in _ON_PAGE}
+        self._writes_left = {key: fault.count for key, fault in self._pages.items()}
 
     def due(self, kind: FaultKind) -> Fault | None:
         """The waiting fault of this kind that the present host command sets off; it is then counted as fired."""
@@ -105,16 +110,27 @@ class FaultSchedule:
 
     def stored(self, page: int, data: bytes) -> bytes:
         """What the cells keep of a write to ``page``: one bit of it is wrong where a bitflip was ordered."""
-        fault = self._flips.get(page)
-        left = self._flips_left.get(page)
-        if fault is None or left == 0:
-            return data
+        return one_bit_wrong(data) if self._hits(FaultKind.BITFLIP, page) else data
+
+    def is_weak(self, page: int) -> bool:
+        """Whether the cells of ``page`` forget a bit of this write when the power goes."""
+        return self._hits(FaultKind.WEAK, page)
+
+    def _hits(self, kind: FaultKind, page: int) -> bool:
+        key = kind, page
+        left = self._writes_left.get(key)
+        if key not in self._pages or left == 0:
+            return False
         if left is not None:
-            self._flips_left[page] = left - 1
-        self._fire(fault)
-        return bytes((data[0] ^ 0x01,)) + data[1:]
+            self._writes_left[key] = left - 1
+        self._fire(self._pages[key])
+        return True
 
     def _fire(self, fault: Fault) -> None:
         self.fired.append(fault)
         if self.on_fired is not None:
             self.on_fired(fault, self.host_command)
+
+
+def one_bit_wrong(data: bytes) -> bytes:
+    return bytes((data[0] ^ 0x01,)) + data[1:]

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Final, Protocol
 
-from dpptag.sim.faults import Fault, FaultKind, FaultSchedule
+from dpptag.sim.faults import Fault, FaultKind, FaultSchedule, one_bit_wrong
 from dpptag.sim.ntag21x import ACK, NAK_ARGUMENT, PAGE, Answer, Command, Ntag21x, State
 
 _MEMORY_COMMANDS: Final = frozenset({Command.READ, Command.FAST_READ, Command.WRITE, Command.COMPATIBILITY_WRITE})
@@ -82,6 +82,7 @@ class Field:
         self._activations = 0
         self._pulled: Fault | None = None
         self._polls_away = 0
+        self._weak_pages: set[int] = set()
         for tag in self.tags:
             if isinstance(tag, Ntag21x):
                 tag.program = self._program
@@ -95,8 +96,10 @@ class Field:
 
     def power(self, on: bool) -> None:
         self.rf_on = on
-        if self.tag is not None:
-            self.tag.power(on)
+        if not on:
+            self._cut_power()
+        elif self.tag is not None:
+            self.tag.power(True)
 
     def pull(self, fault: Fault) -> None:
         """The tag leaves; with a count it is back after so many polls, else only at :meth:`put_back`."""
@@ -163,6 +166,9 @@ class Field:
         return answer
 
     def _program(self, page: int, data: bytes) -> bytes:
+        self._weak_pages.discard(page)
+        if self.faults.is_weak(page):
+            self._weak_pages.add(page)
         return self.faults.stored(page, data)
 
     def _tear(self, tag: Ntag21x, frame: bytes, fault: Fault) -> None:
@@ -174,9 +180,20 @@ class Field:
         self.save()
 
     def _remove(self) -> None:
-        if self.tag is not None:
-            self.tag.power(False)
+        self._cut_power()
         self._activations = 0
+
+    def _cut_power(self) -> None:
+        """The tag in the field, if any, loses its power, and what its weak cells held."""
+        tag = self.tag
+        if tag is None:
+            return
+        tag.power(False)
+        if isinstance(tag, Ntag21x) and self._weak_pages:
+            for page in self._weak_pages:
+                tag.pages[page] = one_bit_wrong(tag.pages[page])
+            self._weak_pages.clear()
+            self.save()
 
     def _move_on(self) -> None:
         self.position += 1

@@ -4,6 +4,8 @@ import pytest
 
 from dpptag.errors import UsageError
 from dpptag.sim.faults import Fault, FaultKind, FaultSchedule, parse_fault
+from dpptag.sim.field import Field
+from dpptag.sim.ntag21x import ACK, MODELS, Ntag21x
 
 
 @pytest.mark.parametrize("kind", list(FaultKind))
@@ -47,6 +49,42 @@ def test_a_bitflip_spoils_one_bit_of_its_page_every_time() -> None:
 def test_a_counted_bitflip_heals() -> None:
     schedule = FaultSchedule([parse_fault("bitflip@5+1")])
     assert [schedule.stored(5, b"abcd") for _ in range(2)] == [b"`bcd", b"abcd"]
+
+
+def test_a_weak_page_stores_what_it_was_given_and_is_counted() -> None:
+    schedule = FaultSchedule([parse_fault("weak@5+1"), parse_fault("bitflip@6")])
+    assert [schedule.stored(page, b"abcd") for page in (5, 6)] == [b"abcd", b"`bcd"]
+    assert [schedule.is_weak(page) for page in (4, 5, 5, 6)] == [False, True, False, False]
+
+
+def weak_field(fault: str) -> tuple[Field, Ntag21x]:
+    tag = Ntag21x(MODELS["NTAG213"], bytes.fromhex("04A1B2C3D4E5F6"))
+    field = Field([tag], faults=FaultSchedule([parse_fault(fault)]))
+    assert field.poll() is tag
+    return field, tag
+
+
+def test_a_weak_page_reads_right_until_the_field_goes_off() -> None:
+    field, tag = weak_field("weak@9")
+    assert field.exchange(b"\xa2\x09abcd") is ACK
+    assert field.poll() is tag
+    assert field.exchange(b"\x30\x09") == b"abcd" + bytes(12)
+    field.power(False)
+    assert field.poll() is tag
+    assert field.exchange(b"\x30\x09") == b"`bcd" + bytes(12)
+
+
+def test_a_weak_page_forgets_when_the_tag_is_pulled_and_only_once() -> None:
+    field, tag = weak_field("weak@9+1")
+    field.exchange(b"\xa2\x09abcd")
+    field.pull(parse_fault("pull@1"))
+    assert tag.pages[9] == b"`bcd"
+    field.put_back()
+    field.poll()
+    field.exchange(b"\xa2\x09abcd")
+    field.power(False)
+    field.power(False)
+    assert tag.pages[9] == b"abcd"
 
 
 def test_a_fired_fault_is_told_with_its_host_command() -> None:

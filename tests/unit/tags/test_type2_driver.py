@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from dpptag.devices.profiles import load_profile
-from dpptag.errors import TagNak, TagRefused, TagSwapped
+from dpptag.errors import TagNak, TagRefused, TagSwapped, TagWriteFailed
 from dpptag.sim.ntag21x import Ntag21x
-from dpptag.tags import ContentState, apply, identify, plan_write, write_and_verify
+from dpptag.tags import ContentState, apply, identify, plan_write, read_back, write_and_verify
 from tests.sim_fixtures import connected
 from tests.unit.tags.chip_link import message_of
 
@@ -79,3 +79,24 @@ def test_a_plan_is_not_carried_out_on_the_tag_sensed_after_its_own() -> None:
             apply(link, plan)
         assert caught.value.facts["tag_state"] == "untouched"
         assert identify(other).pages == before
+
+
+def test_a_cell_that_forgets_without_power_is_found_by_the_read_back() -> None:
+    """So the field was truly off between the last write and the first read: selecting again alone would not show it."""
+    with connected("uid=04A1B2C3D4E5F6&fault=weak@9") as (_, reader):
+        link = reader.sense()
+        assert link is not None
+        tag = identify(link)
+        apply(link, plan_write(tag, message_of(40)))
+        assert link.read(9)[:4] == message_of(40)[18:22]
+        with pytest.raises(TagWriteFailed) as caught:
+            read_back(link, tag, message_of(40))
+        assert caught.value.facts["page"] == 9
+
+
+def test_a_cell_that_forgets_once_is_mended_by_the_rewrite() -> None:
+    with connected("uid=04A1B2C3D4E5F6&fault=weak@9+1") as (sim, reader):
+        link = reader.sense()
+        assert link is not None
+        assert write_and_verify(link, identify(link), message_of(40)) == message_of(40)
+        assert sim.faults_fired == ("weak@9+1",)
