@@ -25,7 +25,7 @@ from tests.sync.conftest import START, repair_event
 
 @contextmanager
 def _server(answer: bytes, tls: ssl.SSLContext | None = None, *, hang_up: bool = True) -> Iterator[int]:
-    """Answer the one request of the one connection with exactly these bytes, then hang up or leave that to the client."""
+    """Answer the one request of the one connection with exactly these bytes, then hang up or let the client do it."""
     listener = socket.create_server(("127.0.0.1", 0))
 
     def serve() -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
+import os
 import resource
 from collections.abc import Callable
 from pathlib import Path
@@ -10,9 +12,10 @@ from pathlib import Path
 import pytest
 
 from dpptag.errors import InputError, StoreError, UsageError
-from dpptag.events.event import FrozenEvent
+from dpptag.events.event import FrozenEvent, document
 from dpptag.events.outbox import Outbox
 from dpptag.events.store import EventStore
+from dpptag.sync.file_target import FileTarget, sole_writer
 from dpptag.sync.report import SyncReport
 from dpptag.sync.targets import open_target, synchronise
 from tests.sync.conftest import FakeWorld, repair_event
@@ -114,6 +117,75 @@ def test_a_torn_file_of_ours_is_not_taken_for_a_whole_one(
     (tmp_path / "out.json").write_bytes((tmp_path / "out.json").read_bytes()[:-200])
     with pytest.raises(InputError):
         _sync(store, tmp_path / "out.json", world)
+
+
+def test_an_altered_event_is_not_taken_for_the_one_that_was_recorded(
+    store: EventStore, fill: Fill, world: FakeWorld, tmp_path: Path
+) -> None:
+    fill(3)
+    _sync(store, tmp_path / "out.json", world)
+    altered = (tmp_path / "out.json").read_bytes().replace(b"battery-swollen", b"battery-perfect", 1)
+    (tmp_path / "out.json").write_bytes(altered)
+    store.append(repair_event(100))
+    with pytest.raises(InputError) as caught:
+        _sync(store, tmp_path / "out.json", world)
+    assert (caught.value.code, caught.value.facts["seq"]) == ("sync-file-altered", 1)
+    assert (tmp_path / "out.json").read_bytes() == altered
+    assert Outbox(store, f"file:{tmp_path / 'out.json'}").cursor == 3
+
+
+def test_no_other_sender_writes_the_file_between_its_reading_and_its_replacing(
+    store: EventStore, fill: Fill, world: FakeWorld, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fill(1)
+    refused = []
+    replace = FileTarget._replace
+
+    def tried_by_another(target: FileTarget, content: bytes) -> None:
+        other = os.open(tmp_path, os.O_RDONLY)
+        try:
+            fcntl.flock(other, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            refused.append(True)
+        finally:
+            os.close(other)
+        replace(target, content)
+
+    monkeypatch.setattr(FileTarget, "_replace", tried_by_another)
+    _sync(store, tmp_path / "out.json", world)
+    assert refused == [True]
+    with sole_writer(tmp_path):
+        pass  # free again
+
+
+def test_nothing_counts_as_stored_that_the_file_does_not_hold_in_the_end(
+    store: EventStore, fill: Fill, world: FakeWorld, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fill(2)
+    replace = FileTarget._replace
+    other = document([repair_event(50).body], world.moment)
+    monkeypatch.setattr(FileTarget, "_replace", lambda target, _: replace(target, other))
+    with pytest.raises(StoreError) as caught:
+        _sync(store, tmp_path / "out.json", world)
+    assert caught.value.code == "sync-file-changed"
+    assert Outbox(store, f"file:{tmp_path / 'out.json'}").counts().stored == 0
+
+
+def test_a_folder_that_cannot_be_locked_is_a_store_error(
+    store: EventStore, fill: Fill, world: FakeWorld, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fill(1)
+    target = open_target(str(tmp_path / "out.json"), {})
+    with store.sole_sender():
+        monkeypatch.setattr(fcntl, "flock", _no_locks)
+        with pytest.raises(StoreError) as caught:
+            target.synchronise(store, world.edge)
+    assert caught.value.code == "sync-file-lock"
+    assert not (tmp_path / "out.json").exists()
+
+
+def _no_locks(*_: object) -> None:
+    raise OSError(37, "No locks available")
 
 
 def test_a_full_disk_keeps_the_old_document_and_the_cursor(

@@ -7,17 +7,47 @@ a reader sees the old document or the new one.
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from dpptag.errors import InputError, StoreError
 from dpptag.events.database import sync_folder
+from dpptag.events.device_log import LogEntry
 from dpptag.events.event import FrozenEvent, document
 from dpptag.events.outbox import Outbox, Queued
 from dpptag.events.store import EventStore
 from dpptag.sync.report import Edge, SyncReport
+
+
+@contextmanager
+def sole_writer(folder: Path) -> Iterator[None]:
+    """Held from reading a file of ``folder`` to replacing it: two homes may send to one file. Waits for the other.
+
+    The folder is locked, not the file: replacing gives the name to another file, and a lock file would stay behind.
+    Raises StoreError.
+    """
+    try:
+        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    except OSError as exc:
+        raise StoreError(f"cannot use the folder {folder}: {exc.strerror}", code="sync-file-write") from exc
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+        except OSError as exc:
+            raise StoreError(
+                f"cannot lock the folder {folder}: {exc.strerror}",
+                code="sync-file-lock",
+                action="give a file on a disk of this machine, then copy it",
+                path=str(folder),
+            ) from exc
+        yield
+    finally:
+        os.close(descriptor)
 
 
 class FileTarget:
@@ -28,18 +58,47 @@ class FileTarget:
         self.name = f"file:{self.path}"
 
     def synchronise(self, store: EventStore, edge: Edge) -> SyncReport:
-        """Raises InputError for a file that is not ours to extend, StoreError where it cannot be written."""
-        bodies = self._present()
-        present = {FrozenEvent.from_body(body).key for body in bodies}
+        """Raises InputError for a file that is not ours to extend, StoreError where it cannot be written.
+
+        1 Nobody else writes the file meanwhile; 2 an event of ours counts as there only with the bytes that were
+        recorded; 3 and as stored only if the file holds it once written.
+        """
         outbox = Outbox(store, self.name)
         before = outbox.counts().stored
         entries = list(store.entries())
-        missing = [entry for entry in entries if entry.event.key not in present]
-        if missing or not self.path.exists():
-            self._replace(document(bodies + [entry.event.body for entry in missing], edge.now()))
-        stored_before = {entry.seq for entry in entries} - {queued.entry.seq for queued in outbox.new(len(entries))}
-        outbox.stored(Queued(entry) for entry in entries if entry.seq not in stored_before)
+        with sole_writer(self.path.parent):  # 1
+            bodies = self._present()
+            missing = self._missing(entries, bodies)  # 2
+            if missing or not self.path.exists():
+                self._replace(document(bodies + [entry.event.body for entry in missing], edge.now()))
+                if self._missing(entries, self._present()):  # 3
+                    raise StoreError(
+                        f"another program changed {self.path} while it was written; nothing counts as stored",
+                        code="sync-file-changed",
+                        action="keep other programs from writing this file, then run the command again",
+                        path=str(self.path),
+                    )
+            stored_before = {entry.seq for entry in entries} - {queued.entry.seq for queued in outbox.new(len(entries))}
+            outbox.stored(Queued(entry) for entry in entries if entry.seq not in stored_before)
         return SyncReport(self.name, len(missing), len(entries) - before, before, 0, 0)
+
+    def _missing(self, entries: list[LogEntry], bodies: list[bytes]) -> list[LogEntry]:
+        """The entries that are not in the file. Raises InputError where one stands there with other bytes."""
+        held = set(bodies)
+        missing = [entry for entry in entries if entry.event.body not in held]
+        keys = {FrozenEvent.from_body(body).key for body in bodies} if missing else set()
+        for entry in missing:
+            if entry.event.key in keys:
+                raise InputError(
+                    f"event {entry.seq} stands in {self.path} with another content than was recorded here; "
+                    "the file was left as it is",
+                    code="sync-file-altered",
+                    action="move that file away or give another name with --to: a new file gets all events",
+                    path=str(self.path),
+                    seq=entry.seq,
+                    event_id=entry.event.event_id,
+                )
+        return missing
 
     def _present(self) -> list[bytes]:
         """The events in the file, as the bytes that stand there, one a line."""
