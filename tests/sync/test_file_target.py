@@ -6,14 +6,14 @@ import fcntl
 import json
 import os
 import resource
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import pytest
 
 from dpptag.errors import InputError, StoreError, UsageError
 from dpptag.events.event import FrozenEvent, document
-from dpptag.events.outbox import Outbox
+from dpptag.events.outbox import Outbox, Queued
 from dpptag.events.store import EventStore
 from dpptag.sync.file_target import FileTarget, sole_writer
 from dpptag.sync.report import SyncReport
@@ -186,6 +186,28 @@ def test_a_folder_that_cannot_be_locked_is_a_store_error(
 
 def _no_locks(*_: object) -> None:
     raise OSError(37, "No locks available")
+
+
+def test_the_whole_content_and_its_name_are_on_disk_before_anything_counts_as_stored(
+    store: EventStore, fill: Fill, world: FakeWorld, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fill(3)
+    synced: list[tuple[int, int]] = []
+    fsync, stored = os.fsync, Outbox.stored
+
+    def recorded(descriptor: int) -> None:
+        synced.append((os.fstat(descriptor).st_ino, os.fstat(descriptor).st_size))
+        fsync(descriptor)
+
+    def checked(outbox: Outbox, batch: Iterable[Queued]) -> None:
+        out = (tmp_path / "out.json").stat()
+        assert synced[0] == (out.st_ino, out.st_size)
+        assert synced[-1][0] == tmp_path.stat().st_ino
+        stored(outbox, batch)
+
+    monkeypatch.setattr(os, "fsync", recorded)
+    monkeypatch.setattr(Outbox, "stored", checked)
+    assert _sync(store, tmp_path / "out.json", world).stored == 3
 
 
 def test_a_full_disk_keeps_the_old_document_and_the_cursor(

@@ -56,6 +56,12 @@ def test_entries_come_back_in_order_with_the_exact_bytes(store: EventStore, home
         assert [entry.event.body for entry in appended] == [event(number).body for number in range(5)]
 
 
+def test_a_commit_is_on_disk_when_it_returns(store: EventStore) -> None:
+    names = ("journal_mode", "synchronous", "foreign_keys")
+    values = {name: store.database.rows(f"PRAGMA {name}")[0][0] for name in names}
+    assert values == {"journal_mode": "wal", "synchronous": 2, "foreign_keys": 1}  # 2 is FULL
+
+
 def test_each_entry_names_the_one_before_it(store: EventStore) -> None:
     first, second = (store.append(event(number)).entry for number in range(2))
     assert (first.seq, first.previous) == (1, FIRST_PREVIOUS)
