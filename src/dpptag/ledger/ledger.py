@@ -6,6 +6,7 @@ Each call is one durable transaction. ``reserve`` and ``start_writing`` come bef
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
@@ -15,6 +16,7 @@ from types import TracebackType
 from typing import Final, Self
 
 from dpptag.errors import LedgerConflict
+from dpptag.ledger.job_locks import job_lock, last_locked_job, lost
 from dpptag.ledger.rows import Item, JobEntry, JobSummary, Revocation, Row, Transition
 from dpptag.ledger.store import SqlValue, Store, exclusive
 from dpptag.model.identifiers import ChipNumber
@@ -32,8 +34,16 @@ class Ledger:
     """Opens or makes the ledger at ``path``; ``now`` gives the time in UTC. Raises LedgerDamaged, LedgerConflict."""
 
     def __init__(self, path: Path, now: Callable[[], datetime]) -> None:
+        path = Path(os.path.realpath(path))
+        # Asked first: jobs and locks that other processes make meanwhile come in this order.
+        last = last_locked_job(path)
+        if last and not path.exists():
+            raise lost(path, last)
         self._store = Store(path)
         self._now = now
+        if last and not self._store.select("SELECT 1 FROM jobs WHERE id >= ?", (last,)):
+            self.close()
+            raise lost(path, last)
 
     def __enter__(self) -> Self:
         return self
@@ -53,8 +63,7 @@ class Ledger:
         found = self._store.select("SELECT id FROM jobs WHERE name = ?", (job,))
         if not found:
             raise _unknown_job(job)
-        lock = self._store.path.with_name(f"{self._store.path.name}.job{found[0]['id']}.lock")
-        return exclusive(lock, holder=f"job {job!r}")
+        return exclusive(job_lock(self._store.path, found[0]["id"]), holder=f"job {job!r}")
 
     def register_job(self, job: JobEntry) -> None:
         """Take the job in, or compare it with what was done under its name. Repeating it changes nothing.

@@ -269,6 +269,52 @@ def test_one_process_at_a_time_works_on_a_job(tmp_path: Path) -> None:
             assert second.rows("battery") == ()
 
 
+def worked_on(path: Path, *names: str) -> None:
+    with Ledger(path, clock) as ledger:
+        for name in names:
+            ledger.register_job(JobEntry(name, b"\x01" * 32, ()))
+            with ledger.working_on(name):
+                pass
+
+
+@pytest.mark.parametrize("left", [None, b""])
+def test_a_lost_ledger_is_not_replaced_by_an_empty_one(tmp_path: Path, left: bytes | None) -> None:
+    path = tmp_path / "ledger.sqlite3"
+    worked_on(path, "battery")
+    path.unlink()
+    if left is not None:
+        path.write_bytes(left)
+    with pytest.raises(LedgerDamaged) as caught:
+        Ledger(path, clock)
+    assert (caught.value.code, path.exists()) == ("ledger-lost", left is not None)
+    (tmp_path / "ledger.sqlite3.job1.lock").unlink()  # what the message asks for where a new one is meant
+    Ledger(path, clock).close()
+
+
+def test_an_older_ledger_that_lacks_a_job_is_refused(tmp_path: Path) -> None:
+    path, backup = tmp_path / "ledger.sqlite3", tmp_path / "backup"
+    worked_on(path, "battery")
+    backup.write_bytes(path.read_bytes())
+    worked_on(path, "second")
+    path.write_bytes(backup.read_bytes())
+    with pytest.raises(LedgerDamaged) as caught:
+        Ledger(path, clock)
+    assert (caught.value.code, caught.value.facts["lock"]) == ("ledger-lost", f"{path}.job2.lock")
+
+
+def test_a_backup_made_while_the_line_runs_is_a_whole_ledger(tmp_path: Path) -> None:
+    """The statement that docs/operating.md gives; it keeps the header by which a ledger is known."""
+    path, backup = tmp_path / "ledger.sqlite3", tmp_path / "backup.sqlite3"
+    with Ledger(path, clock) as ledger:
+        ledger.register_job(job(1))
+        ledger.reserve(job(1), item(1))
+        connection = sqlite3.connect(path)
+        connection.execute("VACUUM INTO ?", (str(backup),))
+        connection.close()
+        with Ledger(backup, clock) as copy:
+            assert copy.rows("battery") == ledger.rows("battery")
+
+
 def test_a_job_is_locked_under_every_name_of_its_ledger(tmp_path: Path) -> None:
     path = tmp_path / "ledger.sqlite3"
     (tmp_path / "other").mkdir()

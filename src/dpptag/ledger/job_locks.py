@@ -1,0 +1,44 @@
+"""The lock file of each job, beside the ledger; also what is left in a folder whose ledger was lost.
+
+A job's lock file is made after the job is in the ledger and is never removed. Where one lies beside a ledger that does
+not know its job, that ledger is lost or was replaced by an older one. (Lost or restored with its whole folder, nothing
+tells.)
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from dpptag.errors import LedgerDamaged
+
+
+def job_lock(ledger: Path, job_id: int) -> Path:
+    return ledger.with_name(f"{ledger.name}.job{job_id}.lock")
+
+
+def last_locked_job(ledger: Path) -> int:
+    """The highest id of a job that was ever worked on beside ``ledger``; 0 for none. Raises LedgerDamaged."""
+    lock = re.compile(re.escape(ledger.name) + r"\.job([0-9]+)\.lock", re.ASCII)
+    try:
+        names = [file.name for file in ledger.parent.iterdir()]
+    except (FileNotFoundError, NotADirectoryError):
+        return 0  # making the ledger will say what is wrong
+    except OSError as exc:
+        raise LedgerDamaged(
+            f"the ledger's folder cannot be read: {exc.strerror}", code="ledger-unwritable", path=str(ledger)
+        ) from exc
+    return max((int(found[1]) for found in map(lock.fullmatch, names) if found), default=0)
+
+
+def lost(ledger: Path, job_id: int) -> LedgerDamaged:
+    lock = job_lock(ledger, job_id)
+    return LedgerDamaged(
+        f"a ledger that knew more jobs than this one has been in {ledger.parent}: it is lost or was replaced by an "
+        "older one, and its serials could be given out twice",
+        code="ledger-lost",
+        action="put the newest ledger back; if there is none, first read 'A lost or restored ledger' in "
+        f"docs/operating.md, then remove {lock.name}",
+        path=str(ledger),
+        lock=str(lock),
+    )
