@@ -6,6 +6,7 @@ import json
 import shutil
 import signal
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -93,6 +94,8 @@ def test_a_run_prints_one_object_a_tag_and_a_summary(factory: Factory, case: Cas
     assert summary == {
         "summary": {
             "job": "battery",
+            "judged_by": "trust-data",
+            "ledger_created": True,
             "end": "done",
             "rows": 3,
             "done": 3,
@@ -109,6 +112,45 @@ def test_a_run_of_a_job_that_is_done_touches_no_tag_and_ends_well(factory: Facto
     done = run(factory, case)
     assert (done.code, len(done.lines), done.lines[0]["summary"]["done"]) == (0, 1, 3)
     assert case.tags() == before
+
+
+def test_a_new_ledger_is_said_until_a_job_is_in_it(factory: Factory, case: Case) -> None:
+    report(case)  # makes the file, as a run that finds no reader does
+    first, second = run(factory, case), run(factory, case)
+    assert [done.lines[-1]["summary"]["ledger_created"] for done in (first, second)] == [True, False]
+    assert f"new ledger {case.home}/ledger.sqlite3" in first.err
+    assert "new ledger" not in second.err
+
+
+def test_a_ledger_that_is_gone_from_its_home_is_exit_6(factory: Factory, case: Case) -> None:
+    run(factory, case)
+    (case.home / "ledger.sqlite3").unlink()
+    before = case.tags()
+    done = run(factory, case)
+    assert (done.code, done.error["code"], case.tags()) == (6, "ledger-lost", before)
+
+
+def test_a_job_without_trust_data_says_what_nobody_checked(factory: Factory, case: Case) -> None:
+    unchecked = "key period and issuer are not checked"
+    assert unchecked not in run(factory, case).err
+    factory.folder.write_job(chips__allowed='["NTAG213"]')
+    done = run(factory, factory.case())
+    assert (done.code, done.lines[-1]["summary"]["judged_by"]) == (0, "signing-key")
+    assert unchecked in done.err
+
+
+def test_a_clock_set_back_is_exit_6_before_the_first_tag(
+    factory: Factory, case: Case, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    factory.folder.write_job(chips__allowed='["NTAG213"]')
+    one_tag_only(case)
+    run(factory, case, wait=0)
+    shutil.copy(factory.path / "blank.json", case.state)
+    before = case.tags()
+    monkeypatch.setattr("dpptag.cli.line._now", lambda: datetime(2020, 1, 1, tzinfo=UTC))
+    done = run(factory, case, position=1, wait=0)
+    assert (done.code, done.error["code"]) == (6, "clock")
+    assert (states(case), case.tags()) == (["verified"], before)
 
 
 def test_rows_without_a_tag_end_a_run_with_exit_4(factory: Factory, case: Case) -> None:

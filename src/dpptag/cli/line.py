@@ -85,6 +85,12 @@ def run(job: Path, device: str | None, dry_run: bool, wait: float | None, home: 
     judge = _judge(the_job, trust, key)
     with _ledger(home) as ledger, opened_reader(device) as reader:
         say(f"job {the_job.name}: {len(the_job.rows)} rows, {reader.info.model} at {device}")
+        created = not ledger.jobs()
+        if created:
+            say(
+                f"ATTENTION: new ledger {home_folder(home) / LEDGER}: it knows of no tag encoded so far. If there are "
+                "any, stop and put their ledger back: serials would be given out twice"
+            )
         session = Session(
             *(reader, ledger, plan, maker, judge),
             report=_reporter(as_json),
@@ -92,7 +98,7 @@ def run(job: Path, device: str | None, dry_run: bool, wait: float | None, home: 
             idle_seconds=wait,
         )
         summary = session.run()
-    _show_summary(summary, as_json)
+    _show_summary(summary, as_json, by_trust=trust is not None, created=created)
     return EXIT_OK if summary.is_complete else EXIT_TAG
 
 
@@ -222,7 +228,10 @@ def _trust(job: Job) -> TrustStore | None:
 
 
 def _judge(job: Job, trust: TrustStore | None, key: PrivateKey) -> Judge:
-    return TrustJudge(trust, _now) if trust is not None else KeyJudge(key.public_key, job.signing.slot)
+    if trust is not None:
+        return TrustJudge(trust, _now)
+    say("no [trust] in the job: tags are judged by the signing key alone; key period and issuer are not checked")
+    return KeyJudge(key.public_key, job.signing.slot)
 
 
 _WORDS = {Phase.WAITING: "lay the next tag on the reader", Phase.WORKING: "hold still", Phase.TAKE_AWAY: "take it away"}
@@ -277,9 +286,11 @@ def _show_plan(plan: JobPlan, as_json: bool) -> None:
     emit(table(("chip", "level", "digest", "rows", "least bytes spare"), rows))
 
 
-def _show_summary(summary: RunSummary, as_json: bool) -> None:
+def _show_summary(summary: RunSummary, as_json: bool, *, by_trust: bool, created: bool) -> None:
     value = {
         "job": summary.job,
+        "judged_by": "trust-data" if by_trust else "signing-key",
+        "ledger_created": created,
         "end": summary.end.value,
         "rows": summary.rows,
         "done": summary.done,
