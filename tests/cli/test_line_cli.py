@@ -344,6 +344,7 @@ def test_void_gives_a_row_up_and_puts_its_tag_on_the_list_to_revoke(factory: Fac
     done = resolve(factory, case, "--void", chip, "--reason", "lost", "--yes")
     assert done.code == 0
     assert done.json == {
+        "job": "battery",
         "row": 1,
         "identity": uri_of("SN1"),
         "chip": chip,
@@ -400,6 +401,18 @@ def test_a_bare_row_number_is_of_the_job_named(factory: Factory, case: Case) -> 
     assert (done.code, done.error["code"], states(case)) == (6, "row-unknown", ["writing"])
     done = resolve(factory, case, "--void", "battery:1", "--reason", "lost", "--yes")
     assert (done.code, states(case)) == (0, ["void"])
+
+
+def test_a_chip_number_is_of_whatever_job_has_it_and_the_job_is_said(
+    server: ForkServer, factory: Factory, case: Case
+) -> None:
+    """A chip has one live row: unlike a row number, its number cannot be taken for another's."""
+    chip = left_half_way(factory, case)
+    factory.folder.write_job(job__name='"second"')
+    options = ("--void", chip, "--reason", "lost", "--home", str(case.home), "--json")
+    ended = server.run("line", "resolve", factory.job, *options, typed="VOID\n")
+    assert (ended.code, json.loads(ended.stdout)["job"], states(case)) == (0, "battery", ["void"])
+    assert f"row 1 of job battery, {uri_of('SN1')} on chip {chip}" in ended.stderr
 
 
 def test_a_row_that_does_not_live_cannot_be_voided(factory: Factory, case: Case) -> None:

@@ -106,7 +106,7 @@ def run(job: Path, device: str | None, dry_run: bool, wait: float | None, home: 
 @_job_argument
 @click.option("--device", help="Reader on which the open tags are laid.")
 @click.option(
-    "--void", "target", help="Give up one row: its number in JOB, its chip number in hex, or NAME:ROW of another job."
+    "--void", "target", help="Give up one row: its number in JOB; or, of any job, its chip number in hex or NAME:ROW."
 )
 @click.option("--reason", help="Why, for --void; goes into the ledger.")
 @click.option("--yes", is_flag=True, help="Do not ask before --void.")
@@ -187,7 +187,8 @@ def _void(target: str, reason: str | None, *, yes: bool, device: str | None, hom
         if not yes:
             if not at_terminal():
                 raise UsageError("--void asks first, and there is no terminal", code="confirm", action="add --yes")
-            typed = click.prompt(f"{row.item.identity} on chip {chip}: type VOID to give it up", err=True)
+            named = f"row {row.item.number} of job {row.job}, {row.item.identity} on chip {chip}"
+            typed = click.prompt(f"{named}: type VOID to give it up", err=True)
             if typed != "VOID":
                 raise UsageError("not confirmed: nothing was changed", code="declined")
         if device is None:
@@ -198,6 +199,7 @@ def _void(target: str, reason: str | None, *, yes: bool, device: str | None, hom
                 voided = void_row(ledger, row, reason, identify(link) if link is not None else None)
         revoked = row.chip is not None and ledger.is_revoked(row.item.identity, row.chip)
     value = {
+        "job": voided.job,
         "row": voided.item.number,
         "identity": voided.item.identity,
         "chip": chip,
