@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from dpptag.sim import start
 from tests.cli.command_line import (
     ITEM,
     OTHER_UID,
@@ -251,6 +252,20 @@ def test_an_interrupted_scan_ends_with_130_and_whole_lines(trust: Trust, tmp_pat
     assert rest == ""
     assert "Traceback" not in talk
     assert "interrupted" in talk
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_stopped_scan_leaves_the_reader_dark_and_at_its_safe_speed(
+    trust: Trust, tmp_path: Path, number: signal.Signals, code: int
+) -> None:
+    with start(f"uid={UID}") as simulator, started_scan(trust, f"nfc:tty:{simulator.path}") as child:
+        assert json.loads(child.stdout.readline())["chip"] == UID
+        assert (simulator.chip.baud, simulator.field.rf_on) == (921600, True)
+        child.send_signal(number)
+        rest, talk = child.communicate(timeout=60)
+        assert (simulator.chip.baud, simulator.field.rf_on) == (115200, False)
+    assert (child.returncode, rest) == (code, "")
+    assert "Traceback" not in talk
 
 
 def unread_pipe() -> int:

@@ -14,7 +14,7 @@ from typing import Final
 import click
 
 from dpptag import __version__
-from dpptag.cli.output import run_command
+from dpptag.cli.output import end_in_order_when_terminated, run_command
 
 _COMMANDS: Final = {
     "link": ("dpptag.cli.link", "GS1 Digital Links"),
@@ -54,7 +54,7 @@ class _Commands(click.Group):
     cls=_Commands,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
     epilog="Exit codes: 0 done, 2 usage, 3 device, 4 tag, 5 forged or revoked, 6 ledger, 7 bad input, "
-    "8 could not check, 9 sync incomplete, 130 interrupted.",
+    "8 could not check, 9 sync incomplete, 130 interrupted, 143 terminated.",
 )
 @click.version_option(__version__, prog_name="dpptag")
 @click.option("-v", "--verbose", count=True, help="Say more on stderr; -vvv shows device traffic in hex.")
@@ -79,4 +79,5 @@ def main() -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # no sign or foreign name may end the program under another locale
             stream.reconfigure(errors="backslashreplace")
+    end_in_order_when_terminated()
     sys.exit(run(sys.argv[1:]))

@@ -3,17 +3,41 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from collections.abc import Mapping, Sequence
+from types import FrameType
 from typing import TextIO
 
 import click
 
-from dpptag.errors import EXIT_BUG, EXIT_INTERRUPTED, EXIT_OK, EXIT_USAGE, DpptagError, InputError
+from dpptag.errors import (
+    EXIT_BUG,
+    EXIT_INTERRUPTED,
+    EXIT_OK,
+    EXIT_TERMINATED,
+    EXIT_USAGE,
+    DpptagError,
+    InputError,
+)
 
 
 class OutputClosedError(Exception):
     """Whoever read our stdout went away. Not an OSError: click ends the program on EPIPE, with the code of a bug."""
+
+
+class TerminatedError(KeyboardInterrupt):
+    """SIGTERM: ends the work as Ctrl-C does, so that the reader is left dark and at its safe speed."""
+
+
+def end_in_order_when_terminated() -> None:
+    """From now on SIGTERM raises TerminatedError, once: a second one must not cut off the closing."""
+
+    def terminate(number: int, _frame: FrameType | None) -> None:
+        signal.signal(number, signal.SIG_IGN)
+        raise TerminatedError
+
+    signal.signal(signal.SIGTERM, terminate)
 
 
 def emit_json(value: object, *, pretty: bool = True) -> None:
@@ -104,9 +128,10 @@ def run_command(command: click.Command, arguments: Sequence[str]) -> int:
             "exit_code": EXIT_USAGE,
         }
         return _tell(usage, _usage_text(error), as_json=as_json)
-    except (click.Abort, KeyboardInterrupt):
-        say("interrupted")
-        return EXIT_INTERRUPTED
+    except (click.Abort, KeyboardInterrupt) as stop:
+        terminated = _is_terminated(stop)
+        say("terminated" if terminated else "interrupted")
+        return EXIT_TERMINATED if terminated else EXIT_INTERRUPTED
     except OutputClosedError:
         _discard(sys.stdout)  # the interpreter must not complain about it at exit
         return EXIT_INTERRUPTED  # never 0: a negative verdict may have been among what nobody read
@@ -120,6 +145,13 @@ def run_command(command: click.Command, arguments: Sequence[str]) -> int:
         }
         _log_bug(error)
         return _tell(bug, "this is a bug in dpptag: please report the traceback above", as_json=as_json)
+
+
+def _is_terminated(stop: BaseException | None) -> bool:
+    """click makes an Abort of every KeyboardInterrupt."""
+    while stop is not None and not isinstance(stop, TerminatedError):
+        stop = stop.__context__
+    return stop is not None
 
 
 def _tell(value: dict[str, object], text: str, *, as_json: bool) -> int:
