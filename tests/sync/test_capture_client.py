@@ -19,7 +19,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from dpptag.sync.capture_client import ANSWER_LIMIT, CaptureClient
-from dpptag.sync.transport import Accepted, Again, Gone, Halt, Holds, Job, Limits
+from dpptag.sync.transport import Accepted, Again, Gone, Halt, Holds, Job, Limits, NoJob
 from tests.sync.conftest import START, repair_event
 
 
@@ -78,7 +78,13 @@ def test_a_job_says_running_and_success(running: bool, success: bool) -> None:
 
 @pytest.mark.parametrize("body", [{}, [], None, {"running": "false", "success": "true"}, {"success": True}, "stored"])
 def test_a_job_that_does_not_say_so_is_not_taken_for_success(body: object) -> None:
-    assert isinstance(_job(body), Again)
+    assert isinstance(_job(body), NoJob)
+
+
+@pytest.mark.parametrize("status", ["400 Bad", "405 Not Allowed", "406 Not Acceptable", "414 Too Long"])
+def test_an_address_that_cannot_be_asked_is_no_job(status: str) -> None:
+    with _server(_http(status)) as port, _client(port) as client:
+        assert isinstance(client.job("/epcis/capture/1"), NoJob)
 
 
 def test_a_job_names_its_errors_on_one_printable_line() -> None:

@@ -347,6 +347,28 @@ def test_an_unusable_job_address_of_an_earlier_run_does_not_block_the_outbox(
     _once_each(server, events)
 
 
+def test_a_moments_nonsense_at_the_job_address_does_not_make_the_job_forgotten(
+    store: EventStore, world: FakeWorld, fill: Fill
+) -> None:
+    events = fill(2)
+    with CaptureServer(Faults(polls=1, answers={"job": [200, 405]}), deduplicate=False) as server:
+        assert _sync(store, server, world).stored == 2
+    _once_each(server, events)
+    assert not any("/events/" in path for _, path in server.requests)
+
+
+def test_nonsense_at_the_job_address_for_a_whole_run_makes_the_next_one_ask_for_the_events(
+    store: EventStore, world: FakeWorld, fill: Fill
+) -> None:
+    events = fill(2)
+    with CaptureServer(Faults(answers={"job": [200] * 100}), deduplicate=False) as server:
+        with _incomplete("sync-unreachable") as facts:
+            _sync(store, server, world, tries=2)
+        assert facts["pending"] == 2
+        assert _sync(store, server, world, tries=2).stored == 2
+    _once_each(server, events)
+
+
 def test_a_job_address_on_another_host_is_looked_up_here(store: EventStore, world: FakeWorld, fill: Fill) -> None:
     fill(1)
     with CaptureServer(Faults(script=["inner-host"])) as server:

@@ -36,6 +36,7 @@ from dpptag.sync.transport import (
     Job,
     JobAnswer,
     Limits,
+    NoJob,
     PostAnswer,
     Refused,
     TooLarge,
@@ -178,12 +179,14 @@ class CaptureClient:
             return reply
         if reply.status in (404, 410):
             return Gone()
+        if reply.status in (400, 405, 406, 414):
+            return NoJob(f"the capture job cannot be asked for: {reply.problem()}")
         if reply.status != 200:
             return _again(reply, self._now) or self._halt(reply)
         job = reply.json()
         running, success = (job.get("running"), job.get("success")) if isinstance(job, dict) else (None, None)
         if not isinstance(running, bool) or not isinstance(success, bool):
-            return Again("the capture job does not say running and success")
+            return NoJob("the capture job does not say running and success")
         errors = job.get("errors")
         errors = [item for item in errors if isinstance(item, dict)] if isinstance(errors, list) else []
         own_fault = [str(item.get("type", "")).endswith("ImplementationException") for item in errors]

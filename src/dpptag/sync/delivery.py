@@ -31,6 +31,7 @@ from dpptag.sync.transport import (
     Holds,
     Job,
     Limits,
+    NoJob,
     Refused,
     TooLarge,
 )
@@ -186,6 +187,10 @@ class Delivery:
                     if self._ask(batch, may_still_arrive=True):
                         self._back_off(Again("the receiver knows neither the capture job nor its events"))
                     return
+                case NoJob(reason):
+                    if self._failures >= self._policy.tries:
+                        self._outbox.doubted(batch)  # the address leads nowhere: the next run asks for the events
+                    self._back_off(Again(reason))
                 case Again() as again:
                     self._back_off(again)
                 case Halt() as halt:

@@ -85,6 +85,13 @@ class Gone:
 
 
 @dataclass(frozen=True, slots=True)
+class NoJob:
+    """Something answers at the job's address, but not a capture job: a login page, a refusal of the address."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class Holds:
     """Whether the receiver has the event, in the same declaration state."""
 
@@ -92,7 +99,7 @@ class Holds:
 
 
 PostAnswer = Accepted | TooLarge | Refused | Duplicate | Again | Halt
-JobAnswer = Job | Gone | Again | Halt
+JobAnswer = Job | Gone | NoJob | Again | Halt
 HoldsAnswer = Holds | Again | Halt
 
 
