@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -35,6 +36,11 @@ def set_pages(rig: LineRig, tag: int, pages: dict[int, str]) -> None:
     for page, value in pages.items():
         state["tags"][tag]["pages"][page] = value
     rig.state.write_text(json.dumps(state))
+
+
+def leave_to_another_line(rig: LineRig) -> None:
+    """One with a home of its own, that knows nothing of these tags."""
+    shutil.rmtree(rig.ledger_path.parent)
 
 
 def test_every_row_gets_a_verified_tag(rig: LineRig) -> None:
@@ -125,7 +131,7 @@ def test_a_larger_chip_carries_a_richer_statement(tmp_path: Path) -> None:
 def test_a_tag_with_foreign_content_is_refused_untouched(tmp_path: Path) -> None:
     rig = LineRig(tmp_path, rows=2)
     rig.run(position=1)
-    rig.ledger_path.unlink()
+    leave_to_another_line(rig)
     rig.folder.write_job(job__name='"battery"')
     before = pages_of(rig, 1)
     summary, told = rig.run()
@@ -138,7 +144,7 @@ def test_a_tag_with_foreign_content_is_refused_untouched(tmp_path: Path) -> None
 def test_foreign_content_is_lost_only_where_the_job_says_so(tmp_path: Path) -> None:
     rig = LineRig(tmp_path, rows=2, line__overwrite="true")
     rig.run(position=1)
-    rig.ledger_path.unlink()
+    leave_to_another_line(rig)
     summary, told = rig.run(position=1)
     assert (summary.is_complete, told.outcomes) == (True, ["encoded"] * 2)
 
@@ -154,7 +160,7 @@ def test_records_behind_a_statement_stay_when_the_tag_is_written_again(tmp_path:
         assert tag.ndef is not None
         write_and_verify(link, tag, with_later_records(tag.ndef, (added,)))
     rig.sim.close()
-    rig.ledger_path.unlink()
+    leave_to_another_line(rig)
     summary, _ = rig.run()
     assert summary.is_complete
     with rig.reader() as reader:
