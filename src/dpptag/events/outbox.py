@@ -6,7 +6,6 @@ with the receiver's reason, until a person has it tried again.
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
@@ -54,30 +53,30 @@ class Outbox:
 
     def __init__(self, store: EventStore, name: str) -> None:
         self._database = store.database
-        if not self._database.rows("SELECT 1 FROM target WHERE name = ?", (name,)):
-            with self._database.transaction() as db:
-                db.execute("INSERT OR IGNORE INTO target (name) VALUES (?)", (name,))
-        [(self._target,)] = self._database.rows("SELECT id FROM target WHERE name = ?", (name,))
+        if not self._database.select("SELECT 1 FROM target WHERE name = ?", (name,)):
+            with self._database.transaction():
+                self._database.run("INSERT OR IGNORE INTO target (name) VALUES (?)", (name,))
+        [(self._target,)] = self._database.select("SELECT id FROM target WHERE name = ?", (name,))
 
     @property
     def cursor(self) -> int:
         """Every event up to this sequence number is confirmed stored."""
-        [(cursor,)] = self._database.rows("SELECT cursor FROM target WHERE id = ?", (self._target,))
+        [(cursor,)] = self._database.select("SELECT cursor FROM target WHERE id = ?", (self._target,))
         return int(cursor)
 
     @property
     def next_try(self) -> float:
         """POSIX time before which the receiver asked not to be tried again; 0 where it did not."""
-        [(moment,)] = self._database.rows("SELECT next_try FROM target WHERE id = ?", (self._target,))
+        [(moment,)] = self._database.select("SELECT next_try FROM target WHERE id = ?", (self._target,))
         return float(moment)
 
     def wait_until(self, moment: float) -> None:
-        with self._database.transaction() as db:
-            db.execute("UPDATE target SET next_try = ? WHERE id = ?", (moment, self._target))
+        with self._database.transaction():
+            self._database.run("UPDATE target SET next_try = ? WHERE id = ?", (moment, self._target))
 
     def new(self, limit: int) -> list[Queued]:
         """The oldest events that are neither posted nor stored nor rejected."""
-        rows = self._database.rows(
+        rows = self._database.select(
             """SELECT entry.envelope, coalesce(delivery.attempts, 0), coalesce(delivery.in_doubt, 0)
                FROM entry LEFT JOIN delivery ON delivery.seq = entry.seq AND delivery.target_id = ?
                WHERE entry.seq > ? AND coalesce(delivery.state, 'new') = 'new' ORDER BY entry.seq LIMIT ?""",
@@ -88,7 +87,7 @@ class Outbox:
     def posted(self) -> dict[str, list[Queued]]:
         """Job address -> the events that the receiver took into that job."""
         jobs: dict[str, list[Queued]] = {}
-        rows = self._database.rows(
+        rows = self._database.select(
             """SELECT delivery.job_url, entry.envelope, delivery.attempts FROM delivery JOIN entry USING (seq)
                WHERE delivery.target_id = ? AND delivery.state = 'posted' ORDER BY delivery.seq""",
             (self._target,),
@@ -122,14 +121,14 @@ class Outbox:
 
     def retry_rejected(self) -> int:
         """Put every parked event back into the queue; how many there were."""
-        with self._database.transaction() as db:
-            return db.execute(
+        with self._database.transaction():
+            return self._database.run(
                 "UPDATE delivery SET state = 'new', in_doubt = 1 WHERE target_id = ? AND state = 'rejected'",
                 (self._target,),
             ).rowcount
 
     def parked(self) -> list[Parked]:
-        rows = self._database.rows(
+        rows = self._database.select(
             """SELECT seq, event_id, reason FROM delivery JOIN entry USING (seq)
                WHERE target_id = ? AND state = 'rejected' ORDER BY seq""",
             (self._target,),
@@ -137,12 +136,12 @@ class Outbox:
         return [Parked(*row) for row in rows]
 
     def counts(self) -> Counts:
-        rows = self._database.rows(
+        rows = self._database.select(
             """SELECT coalesce(delivery.state, 'new'), count(*)
                FROM entry LEFT JOIN delivery ON delivery.seq = entry.seq AND delivery.target_id = ? GROUP BY 1""",
             (self._target,),
         )
-        by_state: dict[str, int] = dict(rows)
+        by_state: dict[str, int] = {row[0]: row[1] for row in rows}
         return Counts(*(by_state.get(state, 0) for state in ("new", "posted", "stored", "rejected")))
 
     def _set(
@@ -155,18 +154,18 @@ class Outbox:
         job_url: str | None = None,
         reason: str | None = None,
     ) -> None:
-        with self._database.transaction() as db:
-            db.executemany(
+        with self._database.transaction():
+            self._database.run_for_each(
                 """INSERT INTO delivery VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET state = excluded.state,
                    attempts = attempts + excluded.attempts, in_doubt = excluded.in_doubt, job_url = excluded.job_url,
                    reason = excluded.reason""",
                 [(self._target, item.entry.seq, state, attempts, in_doubt, job_url, reason) for item in batch],
             )
             if state == "stored":
-                self._advance(db)
+                self._advance()
 
-    def _advance(self, db: sqlite3.Connection) -> None:
-        db.execute(
+    def _advance(self) -> None:
+        self._database.run(
             """UPDATE target SET cursor = coalesce(
                    (SELECT min(entry.seq) - 1 FROM entry
                     LEFT JOIN delivery ON delivery.seq = entry.seq AND delivery.target_id = target.id

@@ -14,10 +14,12 @@ from pathlib import Path
 from typing import Final, Self
 
 from dpptag.crypto import PrivateKey, parse_private_pem, sha256, write_secret_file
+from dpptag.database import Database
 from dpptag.errors import InputError, KeyFileError, StoreError
-from dpptag.events.database import Database, exclusive, sync_folder
+from dpptag.events.database import EVENT_DATABASE
 from dpptag.events.device_log import FIRST_PREVIOUS, LogEntry
 from dpptag.events.event import FrozenEvent
+from dpptag.files import locked, sync_folder
 
 DATABASE_NAME: Final = "events.sqlite3"
 KEY_NAME: Final = "device.key"
@@ -51,8 +53,8 @@ class EventStore:
         self.home = home
         try:
             home.mkdir(mode=0o700, parents=True, exist_ok=True)
-            with exclusive(home / "events.lock", wait=True):
-                self.database = Database(home / DATABASE_NAME)
+            with locked(home / "events.lock", wait=True):
+                self.database = Database(home / DATABASE_NAME, EVENT_DATABASE)
                 try:
                     self._key = self._device_key()
                     sync_folder(home)
@@ -85,17 +87,19 @@ class EventStore:
         Raises StoreError; then nothing was saved.
         """
         event_ms = round(event.at.timestamp() * 1000)
-        with self.database.transaction() as db:
+        with self.database.transaction():
             key = (event.event_id, int(event.is_error_declaration), json.dumps(event.corrective_ids))
-            found = db.execute(
+            found = self.database.run(
                 "SELECT envelope FROM entry WHERE event_id = ? AND is_error_declaration = ? AND corrective_ids = ?", key
             ).fetchone()
             if found:
                 return Appended(_stored(found[0]), already=True)
-            last = db.execute("SELECT seq, envelope, event_time_ms FROM entry ORDER BY seq DESC LIMIT 1").fetchone()
+            last = self.database.run(
+                "SELECT seq, envelope, event_time_ms FROM entry ORDER BY seq DESC LIMIT 1"
+            ).fetchone()
             seq, previous = (last[0] + 1, sha256(last[1])) if last else (1, FIRST_PREVIOUS)
             entry = LogEntry.seal(self._key, seq, previous, event)
-            db.execute("INSERT INTO entry VALUES (?, ?, ?, ?, ?, ?)", (seq, *key, event_ms, entry.envelope))
+            self.database.run("INSERT INTO entry VALUES (?, ?, ?, ?, ?, ?)", (seq, *key, event_ms, entry.envelope))
         warnings = []
         if last and event_ms < last[2] and not event.is_error_declaration:
             behind = (last[2] - event_ms) / 1000
@@ -104,12 +108,12 @@ class EventStore:
 
     def count(self) -> int:
         """Entries in the log."""
-        [(count,)] = self.database.rows("SELECT count(*) FROM entry")
+        [(count,)] = self.database.select("SELECT count(*) FROM entry")
         return int(count)
 
     def entries(self, after: int = 0) -> Iterator[LogEntry]:
         """The entries with a sequence number above ``after``, in order. Raises StoreError."""
-        while rows := self.database.rows("SELECT envelope FROM entry WHERE seq > ? ORDER BY seq LIMIT 500", (after,)):
+        while rows := self.database.select("SELECT envelope FROM entry WHERE seq > ? ORDER BY seq LIMIT 500", (after,)):
             for (envelope,) in rows:
                 entry = _stored(envelope)
                 after = entry.seq
@@ -122,7 +126,7 @@ class EventStore:
         4 its signature is the device key's; 5 the columns repeat what is in it.
         """
         expected, previous = 1, FIRST_PREVIOUS
-        for row in self.database.rows("SELECT * FROM entry ORDER BY seq"):
+        for row in self.database.select("SELECT * FROM entry ORDER BY seq"):
             seq, event_id, declaration, corrective, event_ms, envelope = row
             if seq != expected:  # 1
                 raise _broken(expected, "the entry is missing")
@@ -149,7 +153,7 @@ class EventStore:
         Raises StoreError ``sync-running`` where another process holds it.
         """
         try:
-            with exclusive(self.home / "sync.lock", wait=False):
+            with locked(self.home / "sync.lock", wait=False):
                 yield
         except BlockingIOError as exc:
             raise StoreError(
@@ -160,7 +164,7 @@ class EventStore:
 
     def _device_key(self) -> PrivateKey:
         path = self.home / KEY_NAME
-        known = self.database.rows("SELECT thumbprint FROM device")
+        known = self.database.select("SELECT thumbprint FROM device")
         try:
             if known or path.exists():
                 key = parse_private_pem(path.read_bytes(), None)
@@ -175,8 +179,8 @@ class EventStore:
         if known and known[0][0] != thumbprint:
             raise _key_lost(path, "it is another key")
         if not known:
-            with self.database.transaction() as db:
-                db.execute("INSERT INTO device VALUES (1, ?)", (thumbprint,))
+            with self.database.transaction():
+                self.database.run("INSERT INTO device VALUES (1, ?)", (thumbprint,))
         return key
 
 

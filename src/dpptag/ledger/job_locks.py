@@ -8,13 +8,35 @@ tells.)
 from __future__ import annotations
 
 import re
+from contextlib import AbstractContextManager
 from pathlib import Path
 
-from dpptag.errors import LedgerDamaged
+from dpptag.database import Fault, Trouble, lock_file
+from dpptag.errors import LedgerConflict, LedgerDamaged, LedgerError
 
 
 def job_lock(ledger: Path, job_id: int) -> Path:
     return ledger.with_name(f"{ledger.name}.job{job_id}.lock")
+
+
+def locked_job(ledger: Path, job_id: int, name: str) -> AbstractContextManager[None]:
+    """Hold the job's lock file. Raises LedgerConflict where another process works on it; LedgerDamaged."""
+
+    def error(trouble: Trouble) -> LedgerError:
+        if trouble.fault is Fault.BUSY:
+            return LedgerConflict(
+                f"another process is working on job {name!r}",
+                code="job-busy",
+                action="end it first, or wait for it",
+                path=str(trouble.path),
+            )
+        return LedgerDamaged(
+            f"the lock file of job {name!r} cannot be used: {trouble.detail}",
+            code="ledger-unwritable",
+            path=str(trouble.path),
+        )
+
+    return lock_file(job_lock(ledger, job_id), error)
 
 
 def last_locked_job(ledger: Path) -> int:

@@ -7,7 +7,6 @@ Each call is one durable transaction. ``reserve`` and ``start_writing`` come bef
 from __future__ import annotations
 
 import os
-import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from datetime import UTC, datetime, timedelta
@@ -15,10 +14,11 @@ from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
 
+from dpptag.database import Database, SqlRow, SqlValue
 from dpptag.errors import LedgerConflict
-from dpptag.ledger.job_locks import job_lock, last_locked_job, lost
+from dpptag.ledger.job_locks import last_locked_job, locked_job, lost
 from dpptag.ledger.rows import Item, JobEntry, JobSummary, Revocation, Row, Transition
-from dpptag.ledger.store import SqlValue, Store, exclusive
+from dpptag.ledger.store import LEDGER_DATABASE
 from dpptag.model.identifiers import ChipNumber
 from dpptag.model.outcome import NEXT_STATE, RowState
 
@@ -34,12 +34,12 @@ class Ledger:
     """Opens or makes the ledger at ``path``; ``now`` gives the time in UTC. Raises LedgerDamaged, LedgerConflict."""
 
     def __init__(self, path: Path, now: Callable[[], datetime]) -> None:
-        path = Path(os.path.realpath(path))
+        path = Path(os.path.realpath(path))  # one place for the lock files, whatever links lead to the ledger
         # Asked first: jobs and locks that other processes make meanwhile come in this order.
         last = last_locked_job(path)
         if last and not path.exists():
             raise lost(path, last)
-        self._store = Store(path)
+        self._store = Database(path, LEDGER_DATABASE)
         self._now = now
         if last and not self._store.select("SELECT 1 FROM jobs WHERE id >= ?", (last,)):
             self.close()
@@ -63,7 +63,7 @@ class Ledger:
         found = self._store.select("SELECT id FROM jobs WHERE name = ?", (job,))
         if not found:
             raise _unknown_job(job)
-        return exclusive(job_lock(self._store.path, found[0]["id"]), holder=f"job {job!r}")
+        return locked_job(self._store.path, found[0]["id"], job)
 
     def register_job(self, job: JobEntry) -> None:
         """Take the job in, or compare it with what was done under its name. Repeating it changes nothing.
@@ -170,7 +170,7 @@ class Ledger:
             attempts = self._store.select(
                 "SELECT count(*) AS made FROM rows WHERE job_id = ? AND number = ?", (jobs[0]["id"], item.number)
             )
-            row_id = self._store.run(
+            inserted = self._store.run(
                 "INSERT INTO rows (job_id, number, attempt, identity, serial_key, passport_sha256, state, "
                 "created_at, changed_at) VALUES (?, ?, ?, ?, ?, ?, 'reserved', ?, ?)",
                 (
@@ -184,6 +184,7 @@ class Ledger:
                     at,
                 ),
             )
+            row_id = inserted.lastrowid or 0
             self._append(row_id, None, RowState.RESERVED, at, "")
         return self.row(row_id)
 
@@ -370,7 +371,7 @@ class Ledger:
         return self._now().astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-def _row(found: sqlite3.Row) -> Row:
+def _row(found: SqlRow) -> Row:
     return Row(
         id=found["id"],
         job=found["job"],

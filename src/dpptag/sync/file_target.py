@@ -16,11 +16,11 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from dpptag.errors import InputError, StoreError
-from dpptag.events.database import sync_folder
 from dpptag.events.device_log import LogEntry
 from dpptag.events.event import FrozenEvent, document
 from dpptag.events.outbox import Outbox, Queued
 from dpptag.events.store import EventStore
+from dpptag.files import sync_folder
 from dpptag.sync.report import Edge, SyncReport
 
 

@@ -58,8 +58,13 @@ def test_entries_come_back_in_order_with_the_exact_bytes(store: EventStore, home
 
 def test_a_commit_is_on_disk_when_it_returns(store: EventStore) -> None:
     names = ("journal_mode", "synchronous", "foreign_keys")
-    values = {name: store.database.rows(f"PRAGMA {name}")[0][0] for name in names}
+    values = {name: store.database.select(f"PRAGMA {name}")[0][0] for name in names}
     assert values == {"journal_mode": "wal", "synchronous": 2, "foreign_keys": 1}  # 2 is FULL
+
+
+def test_the_database_is_for_this_account_only(store: EventStore, home: Path) -> None:
+    store.append(event(1))
+    assert {path.stat().st_mode & 0o077 for path in home.glob("events.*")} == {0}
 
 
 def test_each_entry_names_the_one_before_it(store: EventStore) -> None:
@@ -308,12 +313,12 @@ def _append_until_refused(store: EventStore, first: int) -> tuple[int, StoreErro
 
 def test_a_full_database_saves_nothing_and_keeps_the_old_entries_whole(store: EventStore) -> None:
     store.append(event(0))
-    store.database.rows("PRAGMA max_page_count = 1")  # SQLite takes the present size, if that is more
+    store.database.select("PRAGMA max_page_count = 1")  # SQLite takes the present size, if that is more
     saved, error = _append_until_refused(store, first=1)
     assert error.code == "store-full"
     assert "nothing was saved" in error.message
     assert store.verify_log().entries == saved
-    store.database.rows("PRAGMA max_page_count = 1000000")
+    store.database.select("PRAGMA max_page_count = 1000000")
     assert store.append(event(200)).entry.seq == saved + 1
 
 

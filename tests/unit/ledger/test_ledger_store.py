@@ -7,14 +7,16 @@ import signal
 import sqlite3
 import subprocess
 import sys
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
+from dpptag.database import Database, migrations
 from dpptag.errors import DpptagError, LedgerConflict, LedgerDamaged
 from dpptag.ledger import Item, JobEntry, Ledger
-from dpptag.ledger.store import APPLICATION_ID, Store, migrations
+from dpptag.ledger.store import LEDGER_DATABASE
 from dpptag.model.identifiers import ChipNumber
 from dpptag.model.outcome import RowState
 
@@ -51,21 +53,21 @@ def run_child(script: str, *arguments: object) -> subprocess.CompletedProcess[st
 
 def test_a_new_ledger_is_marked_durable_and_private(tmp_path: Path) -> None:
     path = tmp_path / "home" / "ledger.sqlite3"
-    store = Store(path)
+    store = Database(path, LEDGER_DATABASE)
     values = {name: store.select(f"PRAGMA {name}")[0][0] for name in ("journal_mode", "synchronous", "foreign_keys")}
     store.close()
     assert values == {"journal_mode": "wal", "synchronous": 2, "foreign_keys": 1}
     assert path.stat().st_mode & 0o077 == 0
     connection = sqlite3.connect(path)
-    assert connection.execute("PRAGMA application_id").fetchone()[0] == APPLICATION_ID
-    assert connection.execute("PRAGMA user_version").fetchone()[0] == len(migrations())
+    assert connection.execute("PRAGMA application_id").fetchone()[0] == LEDGER_DATABASE.application_id
+    assert connection.execute("PRAGMA user_version").fetchone()[0] == len(migrations(LEDGER_DATABASE.package))
     connection.close()
 
 
 def test_migrations_are_numbered_without_a_gap() -> None:
     folder = Path(__file__).parents[3] / "src" / "dpptag" / "ledger" / "migrations"
     numbers = sorted(int(file.name[:4]) for file in folder.glob("*.sql"))
-    assert numbers == list(range(1, len(migrations()) + 1))
+    assert numbers == list(range(1, len(migrations(LEDGER_DATABASE.package)) + 1))
 
 
 def test_a_stored_ledger_of_schema_1_opens_with_all_it_held(tmp_path: Path) -> None:
@@ -89,7 +91,7 @@ def test_a_newer_schema_is_refused_and_left_alone(tmp_path: Path) -> None:
     path = tmp_path / "ledger.sqlite3"
     Ledger(path, clock).close()
     connection = sqlite3.connect(path)
-    connection.execute(f"PRAGMA user_version = {len(migrations()) + 1}")
+    connection.execute(f"PRAGMA user_version = {len(migrations(LEDGER_DATABASE.package)) + 1}")
     connection.close()
     with pytest.raises(LedgerDamaged) as caught:
         Ledger(path, clock)
@@ -244,7 +246,7 @@ def test_a_full_disk_is_loud_and_loses_no_recorded_step(tmp_path: Path) -> None:
 
 
 def test_a_held_write_lock_is_a_conflict_not_a_guess(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("dpptag.ledger.store._BUSY_SECONDS", 0.0)
+    monkeypatch.setattr("dpptag.ledger.ledger.LEDGER_DATABASE", replace(LEDGER_DATABASE, busy_seconds=0.0))
     path = tmp_path / "ledger.sqlite3"
     with Ledger(path, clock) as ledger:
         ledger.register_job(job(1))
