@@ -13,7 +13,7 @@ from dpptag.codec import digital_link
 from dpptag.errors import LinkError, TrustDataError
 
 _SCOPE_LIMIT: Final = 512
-_GCP: Final = re.compile(r"[0-9]{4,30}\Z", re.ASCII)
+_GCP_DIGITS: Final = range(4, 31)
 _URI: Final = (
     r"(?P<scheme>[a-z][a-z0-9+.-]*)://"
     r"(?P<host>[a-z0-9](?:[a-z0-9-]*[a-z0-9])?(?:\.[a-z0-9](?:[a-z0-9-]*[a-z0-9])?)*)"
@@ -23,7 +23,7 @@ _URI: Final = (
 )
 
 
-_NEEDLESS_ESCAPE: Final = re.compile(r"%(?:2[DEFdef]|3[0-9]|4[1-9A-Fa-f]|5[0-9AFaf]|6[1-9A-Fa-f]|7[0-9AEae])")
+_NEEDLESS_ESCAPE: Final = r"%(?:2[DEFdef]|3[0-9]|4[1-9A-Fa-f]|5[0-9AFaf]|6[1-9A-Fa-f]|7[0-9AEae])"
 
 
 class GcpScope(NamedTuple):
@@ -53,7 +53,7 @@ def parse_scope(text: str) -> Scope:
     """``gcp:DIGITS`` or ``uri:SCHEME://HOST/PATH/``. Raises TrustDataError."""
     kind, _, rest = text.partition(":")
     if len(text) <= _SCOPE_LIMIT:
-        if kind == "gcp" and _GCP.match(rest):
+        if kind == "gcp" and len(rest) in _GCP_DIGITS and rest.isascii() and rest.isdigit():
             return GcpScope(rest)
         if kind == "uri":
             parts = split_uri(rest)
@@ -82,7 +82,9 @@ def split_uri(uri: str) -> tuple[str, str, tuple[str, ...]] | None:
     segments = tuple(path[1:].split("/"))
     # Whatever servers take for another path than it looks like: dot segments, empty segments, and escapes of characters
     # that need none (RFC 3986 section 6.2.2.2) or of the slash.
-    if any(segment in (".", "..") for segment in segments) or "" in segments[:-1] or _NEEDLESS_ESCAPE.search(path):
+    if any(segment in (".", "..") for segment in segments) or "" in segments[:-1]:
+        return None
+    if "%" in path and re.search(_NEEDLESS_ESCAPE, path):
         return None
     return found["scheme"], found["host"], segments
 
