@@ -3,11 +3,36 @@
 from __future__ import annotations
 
 import os
-from contextlib import AbstractContextManager, ExitStack
+from contextlib import AbstractContextManager, ExitStack, suppress
 
 
 class NoLocksError(OSError):
     """The file was opened, but its file system has no locks."""
+
+
+def replace_file(path: str | os.PathLike[str], content: bytes, *, mode: int | None = None) -> None:
+    """Replace ``path`` in one step, synced with its name: a crash leaves the old file or the new one.
+
+    ``mode`` as the umask has it where none is given. A symbolic link is replaced, not followed. On any OSError the
+    part written so far is removed.
+    """
+    folder, name = os.path.split(os.path.abspath(path))  # noqa: PTH100  no pathlib here
+    part = f"{folder}/.{name}.{os.urandom(6).hex()}.part"
+    # O_EXCL: in a folder that others write to, nobody's link is followed.
+    descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666 if mode is None else mode)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            if mode is not None:
+                os.fchmod(descriptor, mode)
+            file.write(content)
+            file.flush()
+            os.fsync(descriptor)
+        os.replace(part, path)  # noqa: PTH105
+    except BaseException:
+        with suppress(OSError):  # what went wrong first is what is told
+            os.unlink(part)  # noqa: PTH108
+        raise
+    sync_folder(folder)
 
 
 def sync_folder(folder: str | os.PathLike[str]) -> None:

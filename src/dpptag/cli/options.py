@@ -6,7 +6,6 @@ import math
 import os
 import sys
 from collections.abc import Callable
-from contextlib import suppress
 from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Any, Final
 
@@ -78,6 +77,8 @@ def read_file(path: Path | str, what: str, limit: int = _FILE_LIMIT) -> bytes:
 
 def write_file(path: Path | str, what: str, data: bytes) -> None:
     """The whole file or none of it: what stood there before stays where the disk is full. Raises InputError."""
+    from dpptag.files import replace_file
+
     target = os.fspath(path)
     if _holds_private_key(target):
         raise InputError(
@@ -87,16 +88,13 @@ def write_file(path: Path | str, what: str, data: bytes) -> None:
             path=target,
         )
     in_place = os.path.exists(target) and not os.path.isfile(target)  # noqa: PTH110, PTH113  a pipe, /dev/stdout
-    part = target if in_place else f"{os.path.realpath(target)}.{os.getpid()}.part"
     try:
-        with open(part, "wb") as file:  # noqa: PTH123  no pathlib here
-            file.write(data)
-        if not in_place:
-            os.replace(part, os.path.realpath(target))  # noqa: PTH105
+        if in_place:
+            with open(target, "wb") as file:  # noqa: PTH123  no pathlib here
+                file.write(data)
+        else:
+            replace_file(os.path.realpath(target), data)
     except OSError as exc:
-        if not in_place:
-            with suppress(OSError):
-                os.unlink(part)  # noqa: PTH108
         raise InputError(f"cannot write {what} {path}: {exc.strerror}", code="file", path=str(path)) from exc
 
 

@@ -7,10 +7,7 @@ a reader sees the old document or the new one.
 
 from __future__ import annotations
 
-import fcntl
 import json
-import os
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -20,7 +17,7 @@ from dpptag.events.device_log import LogEntry
 from dpptag.events.event import FrozenEvent, document
 from dpptag.events.outbox import Outbox, Queued
 from dpptag.events.store import EventStore
-from dpptag.files import sync_folder
+from dpptag.files import NoLocksError, locked, replace_file
 from dpptag.sync.report import Edge, SyncReport
 
 
@@ -32,22 +29,18 @@ def sole_writer(folder: Path) -> Iterator[None]:
     Raises StoreError.
     """
     try:
-        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        lock = locked(folder, wait=True)
+    except NoLocksError as exc:
+        raise StoreError(
+            f"cannot lock the folder {folder}: {exc.strerror}",
+            code="sync-file-lock",
+            action="give a file on a disk of this machine, then copy it",
+            path=str(folder),
+        ) from exc
     except OSError as exc:
         raise StoreError(f"cannot use the folder {folder}: {exc.strerror}", code="sync-file-write") from exc
-    try:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX)
-        except OSError as exc:
-            raise StoreError(
-                f"cannot lock the folder {folder}: {exc.strerror}",
-                code="sync-file-lock",
-                action="give a file on a disk of this machine, then copy it",
-                path=str(folder),
-            ) from exc
+    with lock:
         yield
-    finally:
-        os.close(descriptor)
 
 
 class FileTarget:
@@ -126,19 +119,8 @@ class FileTarget:
         return bodies
 
     def _replace(self, content: bytes) -> None:
-        """Write beside, flush to disk, rename over, flush the folder."""
-        temporary: Path | None = None
         try:
-            descriptor, name = tempfile.mkstemp(prefix=f".{self.path.name}.", dir=self.path.parent)
-            temporary = Path(name)
-            with os.fdopen(descriptor, "wb") as file:
-                file.write(content)
-                file.flush()
-                os.fsync(file.fileno())
-            temporary.chmod(0o644)
-            temporary.replace(self.path)
-            temporary = None
-            sync_folder(self.path.parent)
+            replace_file(self.path, content, mode=0o644)
         except OSError as exc:
             raise StoreError(
                 f"cannot write {self.path}: {exc.strerror}; nothing counts as stored",
@@ -146,6 +128,3 @@ class FileTarget:
                 action="make room or give another place, then run the command again",
                 path=str(self.path),
             ) from exc
-        finally:
-            if temporary is not None:
-                temporary.unlink(missing_ok=True)

@@ -7,9 +7,7 @@ another, not even after a compromise: an old tag would be judged by a stranger's
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import json
-import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +22,7 @@ from dpptag.crypto import (
     write_secret_file,
 )
 from dpptag.errors import KeyFileError, TrustDataError
+from dpptag.files import NoLocksError, locked, replace_file
 from dpptag.trust.issuers import Bundle, Issuer, IssuerKey, KeyStatus, open_bundle, sign_bundle
 from dpptag.trust.scopes import Scope, parse_scope
 
@@ -192,14 +191,13 @@ def _refuse_lost_slots(earlier: Sequence[Issuer], issuers: Sequence[Issuer]) -> 
 def _locked(folder: Path) -> Iterator[None]:
     """One change at a time: two processes that read, change and write the list would lose one of the changes."""
     try:
-        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+        lock = locked(folder, wait=True)
+    except NoLocksError as exc:
+        raise TrustDataError(f"cannot lock {folder}: {exc.strerror}", code="write", path=str(folder)) from exc
     except OSError as exc:
         raise _no_trust_folder(folder, str(exc.strerror)) from exc
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
+    with lock:
         yield
-    finally:
-        os.close(descriptor)
 
 
 def _exists(path: Path) -> bool:
@@ -301,14 +299,7 @@ def _write_list(folder: Path, issuers: Sequence[Issuer]) -> None:
 
 def write_atomically(path: Path, content: bytes) -> None:
     """Replace ``path`` in one step, synced: a crash leaves the old file or the new one. Raises TrustDataError."""
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
-        with part.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        part.replace(path)
+        replace_file(path, content)
     except OSError as exc:
-        with contextlib.suppress(OSError):  # what went wrong first is what is told
-            part.unlink(missing_ok=True)
         raise TrustDataError(f"cannot write {path}: {exc.strerror}", code="write", path=str(path)) from exc

@@ -355,9 +355,9 @@ def test_a_full_disk_leaves_the_old_bundle(folder: Path, monkeypatch: pytest.Mon
 
 
 def test_a_readonly_folder_is_said_so(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Simulated at open and unlink: a superuser may write anywhere."""
-    monkeypatch.setattr(Path, "open", fail(30, "Read-only file system"))
-    monkeypatch.setattr(Path, "unlink", fail(30, "Read-only file system"))
+    """Simulated at fsync and unlink: a superuser may write anywhere."""
+    monkeypatch.setattr(os, "fsync", fail(30, "Read-only file system"))
+    monkeypatch.setattr(os, "unlink", fail(30, "Read-only file system"))
     with pytest.raises(TrustDataError) as refusal:
         authority.write_atomically(folder / LIST, b"x")
     assert refusal.value.message.endswith("Read-only file system")
