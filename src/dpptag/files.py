@@ -46,15 +46,14 @@ def sync_folder(folder: str | os.PathLike[str]) -> None:
         os.close(descriptor)
 
 
-def locked(path: str | os.PathLike[str], *, wait: bool) -> AbstractContextManager[object]:
-    """The sole lock on a folder, or on a file that is made where it is missing. Held from this call on.
+def locked(path: str | os.PathLike[str], *, wait: bool, folder: bool = False) -> AbstractContextManager[object]:
+    """The sole lock on a file, made where it is missing, or on a ``folder``, which must be there. Held from this call on.
 
     The system frees it when the process dies. Raises BlockingIOError where another process holds it, unless ``wait``;
     NoLocksError; OSError where ``path`` cannot be opened. What the block raises passes as it is.
     """
     import fcntl  # not with the module: the verifier starts without it
 
-    folder = os.path.isdir(path)  # noqa: PTH112  no pathlib here
     flags = os.O_RDONLY | os.O_DIRECTORY if folder else os.O_RDWR | os.O_CREAT
     descriptor = os.open(path, flags | os.O_CLOEXEC, 0o600)
     with ExitStack() as opened:

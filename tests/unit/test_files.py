@@ -44,13 +44,19 @@ def test_a_file_is_replaced_by_a_name_without_a_folder(tmp_path: Path, monkeypat
 
 @pytest.mark.parametrize("name", ["", "file.lock"])
 def test_a_lock_is_held_from_the_call_to_the_end_of_the_block(tmp_path: Path, name: str) -> None:
-    with locked(tmp_path / name, wait=True), pytest.raises(BlockingIOError):
-        locked(tmp_path / name, wait=False)
-    with locked(tmp_path / name, wait=False):
+    with locked(tmp_path / name, wait=True, folder=not name), pytest.raises(BlockingIOError):
+        locked(tmp_path / name, wait=False, folder=not name)
+    with locked(tmp_path / name, wait=False, folder=not name):
         pass
 
 
 def test_a_file_system_without_locks_is_told_apart(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(fcntl, "flock", fail(errno.ENOLCK))
     with pytest.raises(NoLocksError, match="No locks available"):
-        locked(tmp_path, wait=True)
+        locked(tmp_path, wait=True, folder=True)
+
+
+def test_a_missing_folder_is_not_made_a_lock_file(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError):
+        locked(tmp_path / "missing", wait=True, folder=True)
+    assert list(tmp_path.iterdir()) == []

@@ -29,7 +29,7 @@ def sole_writer(folder: Path) -> Iterator[None]:
     Raises StoreError.
     """
     try:
-        lock = locked(folder, wait=True)
+        lock = locked(folder, wait=True, folder=True)
     except NoLocksError as exc:
         raise StoreError(
             f"cannot lock the folder {folder}: {exc.strerror}",

@@ -191,7 +191,7 @@ def _refuse_lost_slots(earlier: Sequence[Issuer], issuers: Sequence[Issuer]) -> 
 def _locked(folder: Path) -> Iterator[None]:
     """One change at a time: two processes that read, change and write the list would lose one of the changes."""
     try:
-        lock = locked(folder, wait=True)
+        lock = locked(folder, wait=True, folder=True)
     except NoLocksError as exc:
         raise TrustDataError(f"cannot lock {folder}: {exc.strerror}", code="write", path=str(folder)) from exc
     except OSError as exc:
