@@ -47,7 +47,7 @@ def sync_folder(folder: str | os.PathLike[str]) -> None:
 
 
 def locked(path: str | os.PathLike[str], *, wait: bool, folder: bool = False) -> AbstractContextManager[object]:
-    """The sole lock on a file, made where it is missing, or on a ``folder``, which must be there. Held from this call on.
+    """The sole lock on a file, made where it is missing, or on a ``folder``, which must be there. Held from now on.
 
     The system frees it when the process dies. Raises BlockingIOError where another process holds it, unless ``wait``;
     NoLocksError; OSError where ``path`` cannot be opened. What the block raises passes as it is.
