@@ -1,1 +1,0 @@
-"""The numbered schema steps of ``events.sqlite3``; a step that has shipped is never edited."""
