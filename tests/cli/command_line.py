@@ -68,10 +68,9 @@ def dpptag(*arguments: object, env: Mapping[str, str] | None = None) -> Done:
     return Done(code, out.getvalue(), err.getvalue())
 
 
-def environment(extra: Mapping[str, str] | None = None, *, covered: bool = True) -> dict[str, str]:
-    """Of a child process: nothing of the caller's dpptag settings; ``covered`` as far as coverage is measured."""
-    left_out = ("DPPTAG_",) if covered else ("DPPTAG_", "COVERAGE_")
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(left_out)}
+def environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
+    """Of a child process: nothing of the caller's dpptag settings."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("DPPTAG_")}
     return {**kept, "PYTHONPATH": str(SOURCE), **(extra or {})}
 
 
@@ -79,11 +78,11 @@ def command_line(*arguments: object) -> list[str]:
     return [sys.executable, "-m", "dpptag", *map(str, arguments)]
 
 
-def process(*arguments: object, env: Mapping[str, str] | None = None, covered: bool = True, **options: Any) -> Done:
-    """Run as a process of its own; ``covered`` False where coverage's own files and modules would be in the way."""
+def process(*arguments: object, env: Mapping[str, str] | None = None, **options: Any) -> Done:
+    """Run as a process of its own."""
     done = subprocess.run(
         command_line(*arguments),
-        env=environment(env, covered=covered),
+        env=environment(env),
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,

@@ -289,7 +289,6 @@ def test_a_full_disk_saves_nothing_by_halves(tmp_path: Path, command: str) -> No
         done = process(
             *arguments,
             env={"DPPTAG_HOME": str(home)},
-            covered=False,
             preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit)),
         )
         if done.code:

@@ -246,7 +246,7 @@ def test_verifying_starts_without_what_it_does_not_need(trust: Trust, tmp_path: 
     )
     done = subprocess.run(
         [sys.executable, "-c", program, *map(str, arguments)],
-        env=environment(covered=False),
+        env=environment(),
         capture_output=True,
         text=True,
         check=False,
