@@ -166,7 +166,7 @@ _SPKI_ED25519: Final = bytes.fromhex("302a300506032b6570032100")
 
 def parse_public_pem(pem: bytes) -> PublicKey:
     """A SubjectPublicKeyInfo PEM of a P-256 (uncompressed) or Ed25519 key. Raises KeyFileError."""
-    import base64
+    from binascii import a2b_base64
 
     lines = pem.strip().splitlines()
     if len(pem) > 4096 or len(lines) < 3 or lines[0].strip() != b"-----BEGIN PUBLIC KEY-----":
@@ -178,7 +178,7 @@ def parse_public_pem(pem: bytes) -> PublicKey:
     try:
         if lines[-1].strip() != b"-----END PUBLIC KEY-----":
             raise ValueError("no end line")
-        der = base64.b64decode(b"".join(line.strip() for line in lines[1:-1]), validate=True)
+        der = a2b_base64(b"".join(line.strip() for line in lines[1:-1]), strict_mode=True)
     except ValueError as exc:
         raise KeyFileError(f"damaged public key file: {exc}", code="key-pem-damaged") from exc
     if der.startswith(_SPKI_P256) and len(der) == len(_SPKI_P256) + 64:

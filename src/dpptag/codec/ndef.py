@@ -56,6 +56,19 @@ def decode_message(message: bytes) -> tuple[NdefRecord, ...]:
         head = message[at]
         if (not start) != (head >> 7):
             raise NdefError("message begin flag missing or out of place", code="ndef-message-begin", offset=start)
+        if head & (_CF | _SR | _IL) == _SR and at + 2 < length and open_chunk is None:
+            # What tags hold: short, whole, without an id. Whatever is odd about it goes the long way.
+            tnf = head & 7
+            type_end = at + 3 + message[at + 1]
+            end = type_end + message[at + 2]
+            if end <= length and (0 < tnf < TNF_UNKNOWN) == (type_end > at + 3) and 0 < tnf <= TNF_UNKNOWN:
+                records.append(NdefRecord(tnf, message[at + 3 : type_end], b"", message[type_end:end], message[at:end]))
+                at = end
+                if not head & _ME:
+                    continue
+                if at != length:
+                    raise NdefError("bytes follow the last record", code="ndef-trailing", offset=at)
+                return tuple(records)
         tnf, type_, id_, payload, at = _decode_at(message, at, length, head)
         if open_chunk is None:
             if tnf == TNF_UNCHANGED:

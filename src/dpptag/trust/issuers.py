@@ -103,14 +103,12 @@ class Bundle(NamedTuple):
         """Everything that must hold of trust data, when it is made and whenever it is loaded. Raises TrustDataError."""
         if not (1 <= self.issued <= LAST_DAY and 1 <= self.expires <= LAST_DAY):
             raise TrustDataError("the trust data has no possible dates", code="bundle-dates")
-        from unicodedata import normalize
-
         seen: dict[Scope, str] = {}
         names: set[str] = set()
         lost: dict[PublicKey, tuple[bool, str]] = {}
         for issuer in self.issuers:
             issuer.check()
-            if issuer.name != normalize("NFC", issuer.name).strip():
+            if issuer.name != _plain(issuer.name):
                 raise TrustDataError(
                     f"the name {issuer.name!r} begins or ends with a blank, or is not in Unicode's form NFC",
                     code="issuer-name",
@@ -136,6 +134,14 @@ class Bundle(NamedTuple):
                         action="give each scope to one issuer",
                     )
                 seen[scope] = issuer.name
+
+
+def _plain(name: str) -> str:
+    if name.isascii():
+        return name.strip()
+    from unicodedata import normalize
+
+    return normalize("NFC", name).strip()
 
 
 def encode_bundle(bundle: Bundle) -> bytes:

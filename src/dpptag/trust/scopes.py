@@ -5,8 +5,6 @@ A GS1 key is found by its digits alone, never by its host; any other URI by sche
 
 from __future__ import annotations
 
-import re
-from functools import cache
 from typing import Final, NamedTuple
 
 from dpptag.codec import digital_link
@@ -14,16 +12,12 @@ from dpptag.errors import LinkError, TrustDataError
 
 _SCOPE_LIMIT: Final = 512
 _GCP_DIGITS: Final = range(4, 31)
-_URI: Final = (
-    r"(?P<scheme>[a-z][a-z0-9+.-]*)://"
-    r"(?P<host>[a-z0-9](?:[a-z0-9-]*[a-z0-9])?(?:\.[a-z0-9](?:[a-z0-9-]*[a-z0-9])?)*)"
-    r"(?P<path>/(?:[A-Za-z0-9._~!$&'()*+,;=:@/-]|%[0-9A-Fa-f]{2})*)?"
-    r"(?:\?(?:[A-Za-z0-9._~!$&'()*+,;=:@/?-]|%[0-9A-Fa-f]{2})*)?"
-    r"(?:\#(?:[A-Za-z0-9._~!$&'()*+,;=:@/?-]|%[0-9A-Fa-f]{2})*)?\Z"
-)
-
-
-_NEEDLESS_ESCAPE: Final = r"%(?:2[DEFdef]|3[0-9]|4[1-9A-Fa-f]|5[0-9AFaf]|6[1-9A-Fa-f]|7[0-9AEae])"
+_LABEL: Final = frozenset("abcdefghijklmnopqrstuvwxyz0123456789-")
+_SCHEME: Final = _LABEL | frozenset("+.")
+_UNRESERVED: Final = _LABEL | frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZ._~")
+_PATH: Final = _UNRESERVED | frozenset("!$&'()*+,;=:@/%")  # RFC 3986 section 3.3, and the % of an escape
+_QUERY: Final = _PATH | frozenset("?")
+_HEX: Final = frozenset("0123456789ABCDEFabcdef")
 
 
 class GcpScope(NamedTuple):
@@ -67,26 +61,39 @@ def parse_scope(text: str) -> Scope:
     )
 
 
-@cache
-def _uri_pattern() -> re.Pattern[str]:
-    """Compiled at first use: GS1 keys, the usual case, never need it."""
-    return re.compile(_URI, re.ASCII)
-
-
 def split_uri(uri: str) -> tuple[str, str, tuple[str, ...]] | None:
     """Scheme, host and path segments of a plain URI; None for user info, a port, dot segments or odd characters."""
-    found = _uri_pattern().match(uri)
-    if found is None:
+    scheme, separator, rest = uri.partition("://")
+    rest, _, fragment = rest.partition("#")
+    rest, _, query = rest.partition("?")
+    host, _, path = rest.partition("/")
+    if (
+        not separator
+        or not "a" <= scheme[:1] <= "z"
+        or not _SCHEME.issuperset(scheme)
+        or not all(_is_label(label) for label in host.split("."))
+        or not _PATH.issuperset(path)
+        or not (_QUERY.issuperset(query) and _QUERY.issuperset(fragment))
+        or not all(_HEX.issuperset(octet) and len(octet) == 2 for octet in _escapes(path + query + fragment))
+    ):
         return None
-    path = found["path"] or "/"
-    segments = tuple(path[1:].split("/"))
+    segments = tuple(path.split("/"))
     # Whatever servers take for another path than it looks like: dot segments, empty segments, and escapes of characters
     # that need none (RFC 3986 section 6.2.2.2) or of the slash.
     if any(segment in (".", "..") for segment in segments) or "" in segments[:-1]:
         return None
-    if "%" in path and re.search(_NEEDLESS_ESCAPE, path):
+    if any(chr(int(octet, 16)) in _UNRESERVED or octet in ("2F", "2f") for octet in _escapes(path)):
         return None
-    return found["scheme"], found["host"], segments
+    return scheme, host, segments
+
+
+def _is_label(label: str) -> bool:
+    return label != "" and label[0] != "-" != label[-1] and _LABEL.issuperset(label)
+
+
+def _escapes(text: str) -> list[str]:
+    """The two characters behind each percent sign."""
+    return [part[:2] for part in text.split("%")[1:]]
 
 
 _NO_GS1_KEY: Final = frozenset(("no-key", "no-path", "scheme"))
