@@ -49,7 +49,17 @@ from dpptag.codec.check_digit import check_digit, gtin14
 from dpptag.codec.digital_link_value import CANONICAL_HOST, MAX_URI, DigitalLink, Pairs, fixed_first, percent_encode
 from dpptag.errors import LinkError
 
-__all__ = ["CANONICAL_HOST", "MAX_URI", "DigitalLink", "build", "check_digit", "gtin14", "parse", "percent_encode"]
+__all__ = [
+    "CANONICAL_HOST",
+    "MAX_URI",
+    "DigitalLink",
+    "build",
+    "check_digit",
+    "gs1_digits",
+    "gtin14",
+    "parse",
+    "percent_encode",
+]
 
 _PLAIN: Final = r"[A-Za-z0-9._-]{1,20}"
 _FAST: Final = re.compile(
@@ -85,6 +95,16 @@ def parse(uri: str) -> DigitalLink:
     from dpptag.codec.digital_link_syntax import parse_any  # most links never need it, nor the AI table behind it
 
     return parse_any(uri)
+
+
+def gs1_digits(uri: str) -> str:
+    """``parse(uri).gs1_digits``, which is all that finding an issuer needs. Raises LinkError as ``parse`` does."""
+    if len(uri) <= MAX_URI and (match := _FAST(uri)) is not None:
+        gtin: str = match[3]
+        digits = gtin.encode()
+        if (3 * sum(digits[::2]) + sum(digits[1::2])) % 10 == 4:
+            return gtin[1:]
+    return parse(uri).gs1_digits
 
 
 def build(host_or_stem: str, ais: Mapping[str, str]) -> str:

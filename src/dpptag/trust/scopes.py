@@ -105,7 +105,7 @@ def gs1_digits(uri: str) -> str | None:
     Raises LinkError for a malformed Digital Link: a GS1 key must never be looked up by the host it stands under.
     """
     try:
-        return digital_link.parse(uri).gs1_digits
+        return digital_link.gs1_digits(uri)
     except LinkError as exc:
         if exc.code in _NO_GS1_KEY:
             return None

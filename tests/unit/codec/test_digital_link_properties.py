@@ -1,7 +1,7 @@
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from dpptag.codec.digital_link import DigitalLink, build, check_digit, parse
+from dpptag.codec.digital_link import DigitalLink, build, check_digit, gs1_digits, parse
 from dpptag.codec.digital_link_syntax import parse_any
 from dpptag.codec.gs1_content import CSET82
 from dpptag.errors import LinkError
@@ -53,7 +53,9 @@ def near_links(draw: st.DrawFn) -> str:
 @example("https://a/21/01/09520123456788/10/01/09521234543213")
 @example("https://a:/01/09520123456788")
 def test_the_fast_path_and_the_general_path_agree(uri: str) -> None:
-    assert outcome(parse, uri) == outcome(parse_any, uri)
+    found = outcome(parse_any, uri)
+    assert outcome(parse, uri) == found
+    assert outcome(gs1_digits, uri) == (found.gs1_digits if isinstance(found, DigitalLink) else found)
 
 
 @given(gtins(), *[st.one_of(st.none(), st.text(alphabet="aZ09._-", min_size=1, max_size=20))] * 3)
