@@ -74,7 +74,9 @@ def split_uri(uri: str) -> tuple[str, str, tuple[str, ...]] | None:
         or not all(_is_label(label) for label in host.split("."))
         or not _PATH.issuperset(path)
         or not (_QUERY.issuperset(query) and _QUERY.issuperset(fragment))
-        or not all(_HEX.issuperset(octet) and len(octet) == 2 for octet in _escapes(path + query + fragment))
+        or not all(
+            len(octet) == 2 and _HEX.issuperset(octet) for part in (path, query, fragment) for octet in _escapes(part)
+        )
     ):
         return None
     segments = tuple(path.split("/"))

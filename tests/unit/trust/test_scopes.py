@@ -1,5 +1,7 @@
 """Which issuer may sign for which identity: GS1 keys by digits, other URIs by host and path."""
 
+import re
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -278,6 +280,16 @@ SPELLINGS = [
 @pytest.mark.parametrize("uri", SPELLINGS)
 def test_an_equivalent_spelling_of_a_path_has_no_issuer(uri: str) -> None:
     assert split_uri(uri) is None
+
+
+@pytest.mark.parametrize("uri", ["ftp://a/b%?41", "ftp://a/b%4?1", "ftp://a/b%#41", "ftp://a/b?c%4#1", "ftp://a/b%"])
+def test_an_escape_cut_off_by_the_end_of_its_part_has_no_issuer(uri: str) -> None:
+    assert split_uri(uri) is None
+
+
+@given(st.text(alphabet="a%4?#/.:b", max_size=20))
+def test_every_percent_sign_of_a_plain_uri_begins_an_escape(text: str) -> None:
+    assert split_uri(f"ftp://{text}") is None or re.search(r"%(?![0-9A-Fa-f]{2})", text) is None
 
 
 def test_an_escape_that_is_needed_is_kept_as_it_is() -> None:
