@@ -10,14 +10,16 @@ from pathlib import Path
 
 import pytest
 
-from dpptag.errors import DeviceLost, LedgerConflict, UsageError
+from dpptag.codec.ndef import encode_message, uri_record
+from dpptag.errors import DeviceLost, LedgerConflict, TagWriteFailed, UsageError
 from dpptag.ledger import Row
 from dpptag.line import find_row, read_job, void_row
-from dpptag.line.encode import Standing, standing
+from dpptag.line.encode import Standing, _read_again, standing
 from dpptag.model.outcome import RowState
 from dpptag.sim.ntag21x import MODELS, Ntag21x
-from dpptag.tags import Type2Tag, identify
+from dpptag.tags import Type2Tag, apply, identify, plan_write
 from tests.line.line_rig import LineRig, at, write_commands
+from tests.sim_fixtures import connected
 from tests.unit.tags.chip_link import ChipLink
 
 
@@ -271,3 +273,17 @@ def test_resolve_waits_for_no_job_that_another_process_runs(tmp_path: Path) -> N
     with rig.ledger() as ledger, ledger.working_on("battery"), pytest.raises(LedgerConflict) as caught:
         rig.resolve()
     assert caught.value.code == "job-busy"
+
+
+def test_a_message_that_lasts_only_while_the_chip_has_power_is_not_accepted() -> None:
+    """A tag lost for a moment and found again with its message whole may never have lost power in between."""
+    message = encode_message((uri_record("https://id.example.com/" + "a" * 80),))
+    with connected("uid=04A1B2C3D4E5F6&fault=weak@20+1") as (sim, reader):
+        link = reader.sense()
+        assert link is not None
+        apply(link, plan_write(identify(link), message))
+        tag = identify(link)
+        assert tag.ndef == message
+        with pytest.raises(TagWriteFailed):
+            _read_again(link, tag)
+        assert sim.faults_fired == ("weak@20+1",)

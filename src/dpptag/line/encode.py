@@ -9,7 +9,7 @@ from typing import Final, Protocol
 
 from dpptag.codec.layout import NfcContent, read_ndef
 from dpptag.codec.planner import Placement
-from dpptag.errors import CodecError, LedgerConflict, TagLost, TagNak, TagSwapped
+from dpptag.errors import CodecError, LedgerConflict, TagLost, TagNak, TagSwapped, TagWriteFailed
 from dpptag.ledger import Ledger, Row
 from dpptag.line.rows import JobRow
 from dpptag.links import NfcReader, Type2Link
@@ -142,8 +142,9 @@ def finish(link: Type2Link, tag: Type2Tag, row: Row, ledger: Ledger, judge: Judg
     found = standing(tag, row)
     if found is Standing.OTHER:
         raise carries_other(tag, row)
-    read = tag.ndef if found is Standing.CARRIES else None
-    if read is None:
+    if found is Standing.CARRIES:
+        read = _read_again(link, tag)
+    else:
         read = write_and_verify(link, tag, message)
         laps.lap("write")
     if row.state is RowState.WRITING:
@@ -152,6 +153,20 @@ def finish(link: Type2Link, tag: Type2Tag, row: Row, ledger: Ledger, judge: Judg
     row = ledger.mark_verified(row.id)
     laps.lap("verify")
     return row
+
+
+def _read_again(link: Type2Link, tag: Type2Tag) -> bytes:
+    """The message once more after the field was off: a cell can read right for as long as the chip has power."""
+    link.reselect()
+    again = identify(link)
+    if again.uid != tag.uid or again.ndef is None or again.ndef != tag.ndef:
+        raise TagWriteFailed(
+            "the message on the tag did not last: it reads otherwise after the field was off",
+            action="lay the tag on the reader again: its message is then written once more",
+            chip=tag.uid.hex(),
+            tag_state="written-unverified",
+        )
+    return again.ndef
 
 
 def carries_other(tag: Type2Tag, row: Row) -> LedgerConflict:
