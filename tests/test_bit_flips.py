@@ -7,7 +7,8 @@ import pytest
 
 from dpptag.model.statement import Level
 from dpptag.model.verdict import Verdict
-from dpptag.tags.type2_memory import build_area, chip_by_name
+from dpptag.tags.tlv import build_area
+from dpptag.tags.type2_memory import chip_by_name
 from tools.bit_flips import UID, image_of, judge_image, render, sweep_nfc, sweep_uhf, trust_store
 from tools.published_keys import PublishedKey
 

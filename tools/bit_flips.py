@@ -30,18 +30,20 @@ import sys
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Never
+from typing import Literal, Never
 
 from dpptag.codec.layout import statement_record
 from dpptag.codec.ndef import encode_record
 from dpptag.codec.statement import encode_statement
 from dpptag.crypto import sha256
 from dpptag.errors import TagRefused
+from dpptag.links import Technology
 from dpptag.model.identifiers import ChipNumber
 from dpptag.model.statement import Level, Statement
 from dpptag.model.verdict import Verdict
 from dpptag.tags import identify
-from dpptag.tags.type2_memory import ChipType, build_area, chip_by_name
+from dpptag.tags.tlv import build_area
+from dpptag.tags.type2_memory import ChipType, chip_by_name
 from dpptag.trust.issuers import Bundle, Issuer, IssuerKey
 from dpptag.trust.scopes import parse_scope
 from dpptag.trust.signing import carrier_content, sign_statement
@@ -91,7 +93,9 @@ class Sweep:
 class ImageLink:
     """A Type2Link that reads an image and writes nothing."""
 
+    technology: Literal[Technology.TYPE2] = Technology.TYPE2
     fast_read_pages = 60
+    passes_commands = True
 
     def __init__(self, chip: ChipType, uid: bytes, image: bytes) -> None:
         self.uid = uid
@@ -100,6 +104,12 @@ class ImageLink:
 
     def get_version(self) -> bytes | None:
         return self._chip.version
+
+    def authenticate(self, password: bytes) -> bytes:
+        raise AssertionError("reading needs no password")
+
+    def read_signature(self) -> bytes | None:
+        return None
 
     def read(self, page: int) -> bytes:
         return (self._image + self._image)[4 * page : 4 * page + 16]

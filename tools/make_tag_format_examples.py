@@ -20,7 +20,7 @@ from dpptag.codec.planner import NTAG_AREAS, NfcCapacity, Wish, stored_size
 from dpptag.crypto import sha256
 from dpptag.model.identifiers import ChipNumber
 from dpptag.model.statement import SECONDS_A_DAY, Level, Statement
-from dpptag.tags.type2_memory import build_area
+from dpptag.tags.tlv import build_area
 from dpptag.trust.issuers import Bundle, Issuer, IssuerKey, KeyStatus, encode_bundle, sign_bundle
 from dpptag.trust.scopes import parse_scope
 from dpptag.trust.signing import carrier_content, check_identity, sign_statement

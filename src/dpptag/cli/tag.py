@@ -13,8 +13,8 @@ from dpptag.cli.options import Seconds, json_option, read_file
 from dpptag.cli.output import emit, emit_json, facts, say
 from dpptag.codec.ndef import MESSAGE_LIMIT, decode_message
 from dpptag.errors import DeviceError, TagError, TagNotFound
-from dpptag.links import NfcReader, Type2Link
-from dpptag.tags import Type2Tag, identify, plan_write, write_and_verify
+from dpptag.links import NfcReader, TagLink
+from dpptag.tags import Tag, identify, plan_write, write_and_verify
 
 _wait = click.option("--wait", type=Seconds(), default=10.0, show_default=True, help="Seconds to wait for a tag.")
 
@@ -59,7 +59,7 @@ def write(device: str, ndef: str, allow_format: bool, dry_run: bool, wait: float
             say(f"irreversible: {step}")
         if dry_run:
             if as_json:
-                steps = [{"page": s.page, "data": s.data.hex(), "irreversible": s.irreversible} for s in plan.steps]
+                steps = [{s.unit: s.at, "data": s.data.hex(), "irreversible": s.irreversible} for s in plan.steps]
                 emit_json({"chip": tag.uid.hex(), "type": tag.chip_name, "steps": steps})
             else:
                 emit(str(plan))
@@ -92,7 +92,7 @@ def _tag_state(state: str) -> Iterator[None]:
         raise
 
 
-def _sense(reader: NfcReader, wait: float) -> Type2Link:
+def _sense(reader: NfcReader, wait: float) -> TagLink:
     deadline = time.monotonic() + wait
     while (link := reader.sense()) is None:
         if time.monotonic() >= deadline:
@@ -104,7 +104,7 @@ def _sense(reader: NfcReader, wait: float) -> Type2Link:
     return link
 
 
-def _tag_value(tag: Type2Tag, *, simulated: bool) -> dict[str, object]:
+def _tag_value(tag: Tag, *, simulated: bool) -> dict[str, object]:
     return {
         "chip": tag.uid.hex(),
         "type": tag.chip_name,

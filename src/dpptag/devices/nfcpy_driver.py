@@ -20,7 +20,7 @@ import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Final, Self
+from typing import Final, Literal, Self
 
 import nfc
 from nfc.clf import pn532
@@ -39,7 +39,7 @@ from dpptag.errors import (
     TagRefused,
     TagSwapped,
 )
-from dpptag.links.nfc import DeviceInfo
+from dpptag.links.nfc import DeviceInfo, Technology
 
 _log = logging.getLogger(__name__)
 
@@ -209,6 +209,9 @@ class NfcpyReader:
             )
         return NfcpyType2Link(self, uid)
 
+    def signal(self) -> bool:
+        return False
+
     def close(self) -> None:
         device, self._device = self._device, None
         if device is not None:
@@ -356,12 +359,30 @@ class NfcpyType2Link:
         self._uid = uid
 
     @property
+    def technology(self) -> Literal[Technology.TYPE2]:
+        return Technology.TYPE2
+
+    @property
     def uid(self) -> bytes:
         return self._uid
 
     @property
     def fast_read_pages(self) -> int:
         return self._reader.fast_read_pages
+
+    @property
+    def passes_commands(self) -> bool:
+        return True
+
+    def authenticate(self, password: bytes) -> bytes:
+        return self._data(b"\x1b" + password, 2)
+
+    def read_signature(self) -> bytes | None:
+        try:
+            return self._data(b"\x3c\x00", 32)
+        except TagNak:
+            self.reselect()
+            return None
 
     def get_version(self) -> bytes | None:
         try:

@@ -12,10 +12,10 @@ from dpptag.codec.planner import Placement
 from dpptag.errors import CodecError, LedgerConflict, TagLost, TagNak, TagSwapped, TagWriteFailed
 from dpptag.ledger import Ledger, Row
 from dpptag.line.rows import JobRow
-from dpptag.links import NfcReader, Type2Link
+from dpptag.links import NfcReader, TagLink
 from dpptag.model.identifiers import ChipNumber
 from dpptag.model.outcome import RowState
-from dpptag.tags import ContentState, Type2Tag, identify, write_and_verify
+from dpptag.tags import ContentState, Tag, identify, write_and_verify
 
 WRONG_BYTES: Final = 16
 """So many bytes of a message may be wrong and it is still the row's own, badly kept. Two signatures, of 64 bytes each,
@@ -71,7 +71,7 @@ class Laps:
         self._last = now
 
 
-def approach(reader: NfcReader, link: Type2Link) -> tuple[Type2Link, Type2Tag]:
+def approach(reader: NfcReader, link: TagLink) -> tuple[TagLink, Tag]:
     """Identify the tag, selecting it again where it drops out on its way in; nothing is written.
 
     Raises TagRefused for a tag that cannot be written, TagLost or TagNak for one that keeps dropping out.
@@ -87,19 +87,19 @@ def approach(reader: NfcReader, link: Type2Link) -> tuple[Type2Link, Type2Tag]:
     return link, identify(link)
 
 
-def is_blank(tag: Type2Tag) -> bool:
+def is_blank(tag: Tag) -> bool:
     """Formatted and empty, or never written: nothing of anybody's is lost by writing it."""
     if tag.content.state is ContentState.EMPTY:
         return True
-    return tag.content.state is ContentState.UNFORMATTED and not any(tag.pages[16:])
+    return tag.content.state is ContentState.UNFORMATTED and not any(tag.memory)
 
 
-def message_sha256(tag: Type2Tag) -> bytes | None:
+def message_sha256(tag: Tag) -> bytes | None:
     """Of the message on the tag; None where there is none."""
     return hashlib.sha256(tag.ndef).digest() if tag.ndef else None
 
 
-def standing(tag: Type2Tag, row: Row) -> Standing:
+def standing(tag: Tag, row: Row) -> Standing:
     """Compare the tag with its row. Records behind the statement do not count: they are not the row's."""
     if tag.ndef and row.message is not None and _same(tag.ndef, row.message):
         return Standing.CARRIES
@@ -130,7 +130,7 @@ def _judged(content: NfcContent) -> tuple[object, ...]:
     return content.uri, content.statement
 
 
-def finish(link: Type2Link, tag: Type2Tag, row: Row, ledger: Ledger, judge: Judge, laps: Laps) -> Row:
+def finish(link: TagLink, tag: Tag, row: Row, ledger: Ledger, judge: Judge, laps: Laps) -> Row:
     """Take a row in ``writing`` or ``written`` to ``verified``, always with the message it was started with.
 
     A tag that holds the message already is not written again. Raises LedgerConflict where the tag holds what the row
@@ -155,7 +155,7 @@ def finish(link: Type2Link, tag: Type2Tag, row: Row, ledger: Ledger, judge: Judg
     return row
 
 
-def _read_again(link: Type2Link, tag: Type2Tag) -> bytes:
+def _read_again(link: TagLink, tag: Tag) -> bytes:
     """The message once more after the field was off: a cell can read right for as long as the chip has power."""
     link.reselect()
     again = identify(link)
@@ -169,7 +169,7 @@ def _read_again(link: Type2Link, tag: Type2Tag) -> bytes:
     return again.ndef
 
 
-def carries_other(tag: Type2Tag, row: Row) -> LedgerConflict:
+def carries_other(tag: Tag, row: Row) -> LedgerConflict:
     return LedgerConflict(
         f"tag {tag.uid.hex()} should hold row {row.item.number} of job {row.job!r} but holds something else",
         code=CARRIES_OTHER,

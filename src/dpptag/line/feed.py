@@ -8,7 +8,7 @@ from enum import Enum, unique
 from typing import Final
 
 from dpptag.errors import TagRefused
-from dpptag.links import NfcReader, Type2Link
+from dpptag.links import NfcReader, TagLink
 
 _MISSES_TO_BE_GONE: Final = 2
 """A tag that lies in the field can miss one poll; a second miss in a row means that it was taken away."""
@@ -28,7 +28,7 @@ class Found:
     """A tag in the field: its link, or why the reader offers none. ``uid`` in hex."""
 
     uid: str
-    link: Type2Link | None
+    link: TagLink | None
     refusal: TagRefused | None
 
 

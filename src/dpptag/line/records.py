@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from dpptag.errors import DpptagError
 from dpptag.ledger import Row
 from dpptag.model.outcome import RowState, TagOutcome
-from dpptag.tags import Type2Tag
+from dpptag.tags import Tag
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +42,7 @@ class TagRecord:
 def tag_record(
     outcome: TagOutcome,
     chip: str,
-    tag: Type2Tag | None,
+    tag: Tag | None,
     row: Row | None,
     seconds: Mapping[str, float],
     metadata: Mapping[str, str],

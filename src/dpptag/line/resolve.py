@@ -27,7 +27,7 @@ from dpptag.line.records import TagRecord, tag_record
 from dpptag.links import NfcReader
 from dpptag.model.identifiers import ChipNumber
 from dpptag.model.outcome import RowState, TagOutcome
-from dpptag.tags import Type2Tag
+from dpptag.tags import Tag
 
 _CHIP: Final = re.compile(r"[0-9A-Fa-f]{14}|[0-9A-Fa-f]{16}|[0-9A-Fa-f]{20}")
 _ROW: Final = re.compile(r"(?:(?P<job>[^:]+):)?(?P<number>[0-9]{1,9})", re.ASCII)
@@ -101,7 +101,7 @@ class Resolver:
 
     def _handle(self, found: Found) -> None:
         laps = Laps(self._monotonic)
-        tag: Type2Tag | None = None
+        tag: Tag | None = None
         row: Row | None = None
         error: DpptagError | None = None
         outcome = TagOutcome.RESUMED
@@ -139,7 +139,7 @@ class Resolver:
         self,
         found: Found,
         outcome: TagOutcome,
-        tag: Type2Tag | None,
+        tag: Tag | None,
         row: Row | None,
         laps: Laps,
         error: DpptagError | None,
@@ -179,7 +179,7 @@ def find_row(ledger: Ledger, target: str) -> Row:
     raise LedgerConflict(f"job {job!r} has no live row {named['number']}", code="row-unknown", job=job)
 
 
-def void_row(ledger: Ledger, row: Row, reason: str, tag: Type2Tag | None = None) -> Row:
+def void_row(ledger: Ledger, row: Row, reason: str, tag: Tag | None = None) -> Row:
     """Void ``row``. ``tag``, if at hand, spares it the revocation list when not a byte of the signature is left on it.
 
     A torn message is not enough: whoever mends its length byte has a good tag. Raises LedgerConflict.
@@ -188,7 +188,7 @@ def void_row(ledger: Ledger, row: Row, reason: str, tag: Type2Tag | None = None)
         return ledger.void(row.id, reason, read_back_without_statement=tag is not None and _is_gone(tag, row))
 
 
-def _is_gone(tag: Type2Tag, row: Row) -> bool:
+def _is_gone(tag: Tag, row: Row) -> bool:
     if row.chip is None or row.message is None or tag.uid != row.chip.octets or standing(tag, row) is Standing.CARRIES:
         return False
     try:
@@ -197,4 +197,4 @@ def _is_gone(tag: Type2Tag, row: Row) -> bool:
         return False
     # Any four bytes of it (one page) would show that the write had begun to reach the signature.
     signature = statement.signature if statement else row.message
-    return not any(signature[at : at + 4] in tag.pages for at in range(len(signature) - 3))
+    return not any(signature[at : at + 4] in tag.memory for at in range(len(signature) - 3))

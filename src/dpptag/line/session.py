@@ -39,10 +39,10 @@ from dpptag.line.encode import (
 from dpptag.line.feed import Found, Phase, TagFeed
 from dpptag.line.plan import JobPlan
 from dpptag.line.records import TagRecord, tag_record
-from dpptag.links import NfcReader, Type2Link
+from dpptag.links import NfcReader, TagLink
 from dpptag.model.identifiers import ChipNumber
 from dpptag.model.outcome import RowState, TagOutcome
-from dpptag.tags import Type2Tag, plan_write
+from dpptag.tags import Tag, plan_write
 
 OPEN_TAG_SECONDS: Final = 15.0
 """Once all that is left are tags that dropped out half-way: time to put one back before the run ends without them."""
@@ -81,7 +81,7 @@ class Turn:
     def __init__(self, found: Found, laps: Laps) -> None:
         self.found = found
         self.laps = laps
-        self.tag: Type2Tag | None = None
+        self.tag: Tag | None = None
         self.row: Row | None = None
 
     @property
@@ -202,7 +202,7 @@ class Session:
             return TagOutcome.RESUMED
         return self._already_done(tag, row)
 
-    def _already_done(self, tag: Type2Tag, row: Row) -> TagOutcome:
+    def _already_done(self, tag: Tag, row: Row) -> TagOutcome:
         if standing(tag, row) is not Standing.CARRIES or tag.ndef is None:
             raise TagRefused(
                 f"this tag was finished as row {row.item.number} and no longer holds its statement",
@@ -214,7 +214,7 @@ class Session:
         self._judge.judge(tag.ndef, ChipNumber(tag.uid))
         return TagOutcome.ALREADY_DONE
 
-    def _encode(self, turn: Turn, link: Type2Link, tag: Type2Tag) -> TagOutcome:
+    def _encode(self, turn: Turn, link: TagLink, tag: Tag) -> TagOutcome:
         self._refuse_unfit(tag)
         chip = ChipNumber(tag.uid)
         turn.row = row = self._reserve(chip)
@@ -232,7 +232,7 @@ class Session:
         turn.row = finish(link, tag, row, self._ledger, self._judge, turn.laps)
         return TagOutcome.ENCODED
 
-    def _refuse_unfit(self, tag: Type2Tag) -> None:
+    def _refuse_unfit(self, tag: Tag) -> None:
         uid = tag.uid.hex()
         if tag.chip_name not in self._job.chips:
             raise TagRefused(

@@ -1,45 +1,192 @@
-"""Tag families over a link: identify, plan, apply, read back. A new family is one file and one line in the table."""
+"""Tag families over a link: identify, plan, apply, read back, protect.
+
+A family is a module with these functions; the functions here choose it by the technology of the link or tag. Each is a
+step of its own, so that a caller can commit its ledger in between; :func:`write_and_verify` is all in one.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+import logging
 from typing import Final
 
-from dpptag.links import Type2Link
-from dpptag.tags.type2 import apply, identify, read_back, write_and_verify
-from dpptag.tags.type2_memory import (
-    CHIPS,
-    ChipType,
-    Content,
-    ContentState,
-    Type2Tag,
-    chip_by_name,
-    chip_by_version,
-    message_room,
-)
-from dpptag.tags.type2_plan import WritePlan, WriteStep, plan_write
+from dpptag.errors import TagRefused, TagSwapped, TagWriteFailed
+from dpptag.links import TagLink, Technology
+from dpptag.tags import type2, type2_protection, type3, type4, type5
+from dpptag.tags.protection import Lock, Protection, ProtectionPlan, ProtectionStep, TagKeys
+from dpptag.tags.tag import Content, ContentState, WritePlan, WriteStep
+from dpptag.tags.tlv import message_room
+from dpptag.tags.type2_memory import CHIPS, ChipType, Type2Tag, chip_by_name, chip_by_version
+from dpptag.tags.type3 import Type3Tag
+from dpptag.tags.type4 import Type4Tag
+from dpptag.tags.type5 import Type5Tag
+
+_LOG: Final = logging.getLogger(__name__)
+
+Tag = Type2Tag | Type3Tag | Type4Tag | Type5Tag
+"""A tag as it was read, once; all have ``uid``, ``chip_name``, ``capacity``, ``message_room``, ``content``, ``ndef``,
+``memory`` (the data area as read), ``writable`` and ``technology``."""
 
 
-@dataclass(frozen=True, slots=True)
-class TagFamily:
-    """``name`` as commands and reports print it; ``identify`` raises TagRefused for what is not of the family."""
+def identify(link: TagLink) -> Tag:
+    """Tell the chip and read all that a write depends on; writes nothing. Raises TagRefused for what is not ours."""
+    if link.technology is Technology.TYPE2:
+        return type2.identify(link)
+    if link.technology is Technology.TYPE3:
+        return type3.identify(link)
+    if link.technology is Technology.TYPE4:
+        return type4.identify(link)
+    return type5.identify(link)
 
-    name: str
-    chips: tuple[str, ...]
-    identify: Callable[[Type2Link], Type2Tag]
+
+def plan_write(tag: Tag, message: bytes, *, allow_format: bool = False, rewrite: bool = False) -> WritePlan:
+    """The writes that leave ``tag`` with exactly ``message``; pure, nothing is sent.
+
+    What already holds its bytes is left out; ``rewrite`` writes all of the message again, for cells that did not keep
+    it. A tag that is not formatted is written only with ``allow_format``. Raises NdefError if ``message`` is no NDEF
+    message, TagRefused if the tag cannot take it.
+    """
+    match tag:
+        case Type2Tag():
+            return type2.plan_write(tag, message, allow_format=allow_format, rewrite=rewrite)
+        case Type3Tag():
+            return type3.plan_write(tag, message, allow_format=allow_format, rewrite=rewrite)
+        case Type4Tag():
+            return type4.plan_write(tag, message, allow_format=allow_format, rewrite=rewrite)
+        case Type5Tag():
+            return type5.plan_write(tag, message, allow_format=allow_format, rewrite=rewrite)
 
 
-FAMILIES: Final = (TagFamily("NFC Forum Type 2", tuple(chip.name for chip in CHIPS), identify),)
+def apply(link: TagLink, plan: WritePlan, *, state_before: str = "untouched") -> int:
+    """Carry out the steps on the tag that they were planned for; returns how many writes were made.
+
+    An acknowledged write proves nothing: :func:`read_back` does. An error of the link is let through, with what was
+    ``written`` and ``tag_state`` among its facts: ``state_before`` where nothing was touched, else unknown.
+    """
+    if link.uid != plan.uid or link.technology is not plan.technology:
+        raise TagSwapped(
+            "another chip stands where the planned one stood",
+            action="put the planned tag back",
+            wanted=plan.uid.hex(),
+            got=link.uid.hex(),
+            tag_state=state_before,
+        )
+    if link.technology is Technology.TYPE2:
+        return type2.apply(link, plan, state_before=state_before)
+    if link.technology is Technology.TYPE3:
+        return type3.apply(link, plan, state_before=state_before)
+    if link.technology is Technology.TYPE4:
+        return type4.apply(link, plan, state_before=state_before)
+    return type5.apply(link, plan, state_before=state_before)
+
+
+def read_back(link: TagLink, tag: Tag, message: bytes) -> bytes:
+    """Field off and on, the same chip again, then compare the whole data area with ``message``.
+
+    Returns the message as parsed from the bytes just read. Raises TagWriteFailed with place, wanted and got; TagLost
+    or TagSwapped by the link.
+    """
+    if link.technology is Technology.TYPE2 and isinstance(tag, Type2Tag):
+        return type2.read_back(link, tag, message)
+    if link.technology is Technology.TYPE3 and isinstance(tag, Type3Tag):
+        return type3.read_back(link, tag, message)
+    if link.technology is Technology.TYPE4 and isinstance(tag, Type4Tag):
+        return type4.read_back(link, tag, message)
+    if link.technology is Technology.TYPE5 and isinstance(tag, Type5Tag):
+        return type5.read_back(link, tag, message)
+    raise _of_another_family(link, tag)
+
+
+def plan_protection(tag: Tag, protection: Protection, keys: TagKeys | None = None) -> ProtectionPlan:
+    """The steps that give ``tag``, which holds its message, the protection; pure, nothing is sent.
+
+    ``keys`` where the protection sets a password or key. Raises TagRefused for what this chip does not offer.
+    """
+    match tag:
+        case Type2Tag():
+            return type2_protection.plan_protection(tag, protection, keys)
+        case Type3Tag():
+            return type3.plan_protection(tag, protection, keys)
+        case Type4Tag():
+            return type4.plan_protection(tag, protection, keys)
+        case Type5Tag():
+            return type5.plan_protection(tag, protection, keys)
+
+
+def protect(link: TagLink, plan: ProtectionPlan, keys: TagKeys | None = None) -> None:
+    """Carry out the steps, each read back before the next, then prove the whole: nothing to return, or an error.
+
+    Repeating it on a tag on which an earlier run stopped finishes the work; on one that has it all, it only proves it.
+    Raises TagRefused (nothing done), TagWriteFailed (a step does not read back, or is not in force), TagLost, TagNak.
+    """
+    if link.uid != plan.uid or link.technology is not plan.technology:
+        raise TagSwapped(
+            "another chip stands where the planned one stood",
+            action="put the planned tag back",
+            wanted=plan.uid.hex(),
+            got=link.uid.hex(),
+        )
+    if link.technology is Technology.TYPE2:
+        type2_protection.protect(link, plan, keys)
+    elif link.technology is Technology.TYPE3:
+        type3.protect(link, plan, keys)
+    elif link.technology is Technology.TYPE4:
+        type4.protect(link, plan, keys)
+    else:
+        type5.protect(link, plan, keys)
+
+
+def write_and_verify(link: TagLink, tag: Tag, message: bytes, *, allow_format: bool = False) -> bytes:
+    """Plan, apply, read back; on a mismatch write everything once more, then fail. Returns the message read back.
+
+    For callers without a ledger, who need no state between the steps. A NAK or a lost tag is not tried again.
+    TagRefused means that nothing was written: a tag that cannot be written once more raises TagWriteFailed.
+    """
+    apply(link, plan_write(tag, message, allow_format=allow_format))
+    try:
+        return read_back(link, tag, message)
+    except TagWriteFailed as error:
+        _LOG.warning("%s: %s; writing the whole message once more", tag.uid.hex(), error.message)
+    try:
+        fresh = identify(link)
+        plan = plan_write(fresh, message, rewrite=True)
+    except TagRefused as refused:
+        raise TagWriteFailed(
+            f"the tag did not read back, and cannot be written once more: {refused.message}",
+            action="do not ship this tag",
+            chip=tag.uid.hex(),
+            chip_type=tag.chip_name,
+            refusal=refused.code,
+            tag_state="written-unverified",
+        ) from refused
+    apply(link, plan, state_before="written-unverified")
+    return read_back(link, fresh, message)
+
+
+def _of_another_family(link: TagLink, tag: Tag) -> TagSwapped:
+    return TagSwapped(
+        "a tag of another technology stands where the written one stood",
+        action="put the written tag back and read it again",
+        wanted=tag.uid.hex(),
+        got=link.uid.hex(),
+        tag_state="written-unverified",
+    )
+
 
 __all__ = [
     "CHIPS",
-    "FAMILIES",
     "ChipType",
     "Content",
     "ContentState",
-    "TagFamily",
+    "Lock",
+    "Protection",
+    "ProtectionPlan",
+    "ProtectionStep",
+    "Tag",
+    "TagKeys",
     "Type2Tag",
+    "Type3Tag",
+    "Type4Tag",
+    "Type5Tag",
     "WritePlan",
     "WriteStep",
     "apply",
@@ -47,7 +194,9 @@ __all__ = [
     "chip_by_version",
     "identify",
     "message_room",
+    "plan_protection",
     "plan_write",
+    "protect",
     "read_back",
     "write_and_verify",
 ]

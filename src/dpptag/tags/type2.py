@@ -1,6 +1,6 @@
 """NFC Forum Type 2 tags over a link: identify, plan, apply, read back.
 
-Each is a step of its own, so that a caller can commit its ledger in between; :func:`write_and_verify` is all in one.
+Each is a step of its own, so that a caller can commit its ledger in between.
 """
 
 from __future__ import annotations
@@ -8,8 +8,10 @@ from __future__ import annotations
 import logging
 from typing import Final
 
-from dpptag.errors import DeviceError, TagError, TagNak, TagRefused, TagSwapped, TagWriteFailed
+from dpptag.errors import DeviceError, TagError, TagNak, TagSwapped, TagWriteFailed
 from dpptag.links import Type2Link
+from dpptag.tags.tag import WritePlan, refusal
+from dpptag.tags.tlv import build_area
 from dpptag.tags.type2_memory import (
     BLANK_CC,
     CC_MAGIC,
@@ -19,15 +21,14 @@ from dpptag.tags.type2_memory import (
     PAGE_BYTES,
     ChipType,
     Type2Tag,
-    build_area,
     chip_by_version,
     locked_pages,
     read_content,
     uid_of,
 )
-from dpptag.tags.type2_plan import WritePlan, plan_write, refusal
+from dpptag.tags.type2_plan import plan_write
 
-__all__ = ["apply", "identify", "plan_write", "read_back", "write_and_verify"]
+__all__ = ["apply", "identify", "plan_write", "read_back"]
 
 _LOG = logging.getLogger(__name__)
 
@@ -117,9 +118,9 @@ def apply(link: Type2Link, plan: WritePlan, *, state_before: str = "untouched") 
         )
     for written, step in enumerate(plan.steps):
         try:
-            link.write(step.page, step.data)
+            link.write(step.at, step.data)
         except (TagError, DeviceError) as error:
-            error.facts.setdefault("page", step.page)
+            error.facts.setdefault("page", step.at)
             error.facts.setdefault("written", written)
             # Nothing was stored where the first write met a NAK or was never sent; else only reading would tell.
             kept = written == 0 and isinstance(error, TagNak | TagSwapped)
@@ -167,33 +168,6 @@ def read_back(link: Type2Link, tag: Type2Tag, message: bytes) -> bytes:
             tag_state="written-unverified",
         )
     return content.ndef
-
-
-def write_and_verify(link: Type2Link, tag: Type2Tag, message: bytes, *, allow_format: bool = False) -> bytes:
-    """Plan, apply, read back; on a mismatch write everything once more, then fail. Returns the message read back.
-
-    For callers without a ledger, who need no state between the steps. A NAK or a lost tag is not tried again.
-    TagRefused means that nothing was written: a tag that cannot be written once more raises TagWriteFailed.
-    """
-    apply(link, plan_write(tag, message, allow_format=allow_format))
-    try:
-        return read_back(link, tag, message)
-    except TagWriteFailed as error:
-        _LOG.warning("%s: %s; writing the whole message once more", tag.uid.hex(), error.message)
-    try:
-        fresh = identify(link)
-        plan = plan_write(fresh, message, rewrite=True)
-    except TagRefused as refused:
-        raise TagWriteFailed(
-            f"the tag did not read back, and cannot be written once more: {refused.message}",
-            action="do not ship this tag",
-            chip=tag.uid.hex(),
-            chip_type=tag.chip_name,
-            refusal=refused.code,
-            tag_state="written-unverified",
-        ) from refused
-    apply(link, plan, state_before="written-unverified")
-    return read_back(link, fresh, message)
 
 
 def _read_configuration(link: Type2Link, chip: ChipType) -> tuple[int, bool | None, bool, bytes]:

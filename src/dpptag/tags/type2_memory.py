@@ -1,17 +1,16 @@
-"""Memory of NFC Forum Type 2 chips, without any reader: chip table, lock bits, CC, TLV blocks. Bytes in, values out.
+"""Memory of NFC Forum Type 2 chips, without any reader: chip table, lock bits, CC. Bytes in, values out.
 
-Clauses: NFC Forum T2T 2.3 (CC, TLV blocks); NXP NTAG213_215_216 rev 3.2 section 8.5 (memory map, lock bits).
+Clauses: NFC Forum T2T 2.3 (CC); NXP NTAG213_215_216 rev 3.2 section 8.5 (memory map, lock bits).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, field
-from enum import Enum, IntEnum, unique
-from typing import Final
+from typing import Final, Literal
 
-from dpptag.codec.ndef import decode_message
-from dpptag.errors import NdefError, PlanError
+from dpptag.links.nfc import Technology
+from dpptag.tags.tag import Content, ContentState
+from dpptag.tags.tlv import message_room, read_area
 
 PAGE_BYTES: Final = 4
 LOCK_PAGE: Final = 2
@@ -26,7 +25,6 @@ CC_VERSION: Final = 0x10
 NO_PASSWORD: Final = 0xFF
 """AUTH0 as delivered: above the last page, so nothing is protected."""
 
-_LONGEST_SHORT: Final = 254  # FFh in the length byte announces two more (T2T 2.3)
 _FIRST_DYNAMIC_PAGE: Final = 16
 _CC_WRITABLE: Final = 0x00
 
@@ -84,72 +82,6 @@ def chip_by_name(name: str) -> ChipType | None:
     return next((chip for chip in CHIPS if chip.name == name.upper()), None)
 
 
-def message_room(area_bytes: int) -> int:
-    """The longest NDEF message that an area of so many bytes holds, without a terminator (T2T 2.3 asks for none)."""
-    return area_bytes - 4 if area_bytes - 4 > _LONGEST_SHORT else max(0, min(area_bytes - 2, _LONGEST_SHORT))
-
-
-def build_area(message: bytes, area_bytes: int) -> bytes:
-    """The whole data area: NDEF TLV in its shortest form, terminator where it fits, zeros.
-
-    No Lock Control TLV: it would repeat the defaults of these chips. Raises PlanError if the message is too long.
-    """
-    room = message_room(area_bytes)
-    if len(message) > room:
-        raise PlanError(
-            f"the message has {len(message)} bytes, the data area has room for {room}",
-            code="ndef-too-large",
-            action="shorten the message or take a larger chip",
-            length=len(message),
-            room=room,
-            missing=len(message) - room,
-        )
-    short = len(message) <= _LONGEST_SHORT
-    length = bytes((len(message),)) if short else b"\xff" + len(message).to_bytes(2, "big")
-    tlv = bytes((Tlv.NDEF,)) + length + message
-    return (tlv + bytes((Tlv.TERMINATOR,)))[:area_bytes].ljust(area_bytes, b"\0")
-
-
-@unique
-class Tlv(IntEnum):
-    """TLV block types (T2T 2.3)."""
-
-    NULL = 0x00
-    LOCK_CONTROL = 0x01
-    MEMORY_CONTROL = 0x02
-    NDEF = 0x03
-    PROPRIETARY = 0xFD
-    TERMINATOR = 0xFE
-
-
-_TLV_TYPES: Final = frozenset(int(kind) for kind in Tlv)
-
-
-@unique
-class ContentState(Enum):
-    """What the data area holds.
-
-    ``EMPTY``: an NDEF TLV of length 0, a formatted blank tag. ``MESSAGE``: an NDEF message, whole and well-formed.
-    ``TORN``: good CC, but no whole message: what a write leaves that stopped inside the header page; other damage looks
-    the same. ``UNFORMATTED``: blank CC, or a good one with no NDEF TLV. ``FOREIGN``: a CC that is not NDEF version 1.
-    """
-
-    EMPTY = "empty"
-    MESSAGE = "message"
-    TORN = "torn"
-    UNFORMATTED = "unformatted"
-    FOREIGN = "foreign"
-
-
-@dataclass(frozen=True, slots=True)
-class Content:
-    """``ndef`` is the message, empty for EMPTY, None where there is none; ``reason`` says why, else it is empty."""
-
-    state: ContentState
-    ndef: bytes | None = None
-    reason: str = ""
-
-
 def read_content(cc: bytes, area: bytes) -> Content:
     """Judge the capability container and the data area behind it; never raises, never looks outside ``area``."""
     if cc == BLANK_CC:
@@ -159,72 +91,6 @@ def read_content(cc: bytes, area: bytes) -> Content:
     if cc[1] & 0xF0 != CC_VERSION:
         return Content(ContentState.FOREIGN, reason=f"NDEF mapping version {cc[1] >> 4}.{cc[1] & 15} is not known")
     return read_area(area)
-
-
-def read_area(area: bytes) -> Content:
-    """Find the first NDEF TLV of a data area whose CC is good, and check the message in it."""
-    try:
-        for kind, value in _blocks(area):
-            if kind is Tlv.NDEF:
-                if not value:
-                    return Content(ContentState.EMPTY, b"")
-                decode_message(value)
-                return Content(ContentState.MESSAGE, value)
-            if kind in (Tlv.LOCK_CONTROL, Tlv.MEMORY_CONTROL):
-                _check_reserved(kind, value, len(area))
-    except _BrokenTlvError as broken:
-        return Content(ContentState.TORN, reason=str(broken))
-    except NdefError as error:
-        return Content(ContentState.TORN, reason=f"the NDEF TLV holds no whole message: {error.message}")
-    return Content(ContentState.UNFORMATTED, reason="there is no NDEF TLV")
-
-
-class _BrokenTlvError(Exception):
-    """Inside this module only: the bytes are no sequence of TLV blocks."""
-
-
-def _blocks(area: bytes) -> Iterator[tuple[Tlv, bytes]]:
-    """Each TLV block with a value, up to the terminator or the end of the area.
-
-    A three-byte length below 255 is accepted: old writers make it. A type outside the table ends the walk as broken:
-    skipping it, as T2T 2.3 allows, would jump into the body of a message whose header page was torn.
-    """
-    position = 0
-    while position < len(area):
-        octet = area[position]
-        if octet == Tlv.NULL:
-            position += 1
-            continue
-        if octet == Tlv.TERMINATOR:
-            return
-        if octet not in _TLV_TYPES:
-            raise _BrokenTlvError(f"byte {octet:02x} at offset {position} starts no known TLV block")
-        start = position + (4 if area[position + 1 : position + 2] == b"\xff" else 2)
-        if start > len(area):
-            raise _BrokenTlvError(f"the TLV length at offset {position} is cut off by the end of the data area")
-        length = int.from_bytes(area[start - 2 : start], "big") if start - position == 4 else area[position + 1]
-        if start + length > len(area):
-            raise _BrokenTlvError(
-                f"the TLV block at offset {position} runs {start + length - len(area)} bytes past the area"
-            )
-        yield Tlv(octet), area[start : start + length]
-        position = start + length
-
-
-def _check_reserved(kind: Tlv, value: bytes, area_bytes: int) -> None:
-    """A control TLV names bytes that no message may use (T2T 2.3); on these chips they lie behind the area.
-
-    GET_VERSION told the geometry, so a TLV that reserves bytes inside the area is false, and nothing is read by it.
-    """
-    if len(value) != 3:
-        raise _BrokenTlvError(f"control TLV {kind:02x} has {len(value)} bytes instead of 3")
-    position, size, geometry = value
-    start = (position >> 4) * (1 << (geometry & 0x0F)) + (position & 0x0F)
-    size = size or 256
-    stop = start + (size if kind is Tlv.MEMORY_CONTROL else -(-size // 8))
-    first = FIRST_PAGE * PAGE_BYTES
-    if start < first + area_bytes and stop > first:
-        raise _BrokenTlvError(f"control TLV {kind:02x} reserves bytes {start}..{stop - 1} inside the data area")
 
 
 def locked_pages(chip: ChipType, static_lock: bytes, dynamic_lock: bytes) -> frozenset[int]:
@@ -272,8 +138,17 @@ class Type2Tag:
     pages: bytes = field(repr=False)
 
     @property
+    def technology(self) -> Literal[Technology.TYPE2]:
+        return Technology.TYPE2
+
+    @property
     def chip_name(self) -> str:
         return self.chip.name
+
+    @property
+    def memory(self) -> bytes:
+        """The data area as read, whatever it holds."""
+        return self.pages[PAGE_BYTES * FIRST_PAGE :]
 
     @property
     def capacity(self) -> int:

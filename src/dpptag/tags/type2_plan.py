@@ -6,61 +6,16 @@ writes, a tag holds the old message (before the first), a valid empty one, or th
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import Final
 
 from dpptag.codec.ndef import decode_message
-from dpptag.errors import TagRefused
-from dpptag.tags.type2_memory import (
-    BLANK_CC,
-    CC_PAGE,
-    FIRST_PAGE,
-    PAGE_BYTES,
-    ChipType,
-    ContentState,
-    Type2Tag,
-    build_area,
-)
+from dpptag.links.nfc import Technology
+from dpptag.tags.tag import ContentState, WritePlan, WriteStep, refusal
+from dpptag.tags.tlv import build_area
+from dpptag.tags.type2_memory import BLANK_CC, CC_PAGE, FIRST_PAGE, PAGE_BYTES, Type2Tag
 
 EMPTY_HEADER: Final = bytes.fromhex("0300FE00")
 """The header page of an empty message, terminator behind it: what the tag shows while its body changes."""
-
-
-@dataclass(frozen=True, slots=True)
-class WriteStep:
-    """One page write. ``irreversible``: the bits set can never be cleared again."""
-
-    page: int
-    data: bytes
-    purpose: str
-    irreversible: bool = False
-
-    def __str__(self) -> str:
-        mark = "  IRREVERSIBLE" if self.irreversible else ""
-        return f"page {self.page:02X}h  {self.data.hex(' ').upper()}  {self.purpose}{mark}"
-
-
-@dataclass(frozen=True, slots=True)
-class WritePlan:
-    """The page writes, in order, that give one tag one message; none if the tag holds it already.
-
-    ``wanted`` is the memory from the CC page to the end of the data area once they are done.
-    """
-
-    uid: bytes
-    chip: ChipType
-    message: bytes
-    steps: tuple[WriteStep, ...]
-    wanted: bytes = field(repr=False)
-
-    @property
-    def irreversible(self) -> tuple[WriteStep, ...]:
-        """The steps to show to the user, bit by bit, before the act."""
-        return tuple(step for step in self.steps if step.irreversible)
-
-    def __str__(self) -> str:
-        head = f"{self.chip.name} {self.uid.hex()}: {len(self.message)} bytes of NDEF, {len(self.steps)} page writes"
-        return "\n".join((head, *map(str, self.steps)))
 
 
 def plan_write(tag: Type2Tag, message: bytes, *, allow_format: bool = False, rewrite: bool = False) -> WritePlan:
@@ -96,7 +51,7 @@ def plan_write(tag: Type2Tag, message: bytes, *, allow_format: bool = False, rew
     steps = _steps(tag, cc, area, rewrite_until)
     if steps:
         _refuse_unwritable(tag, steps, allow_format=allow_format)
-    return WritePlan(uid=tag.uid, chip=tag.chip, message=message, steps=steps, wanted=cc + area)
+    return WritePlan(Technology.TYPE2, tag.uid, tag.chip.name, message, steps, cc + area)
 
 
 def _steps(tag: Type2Tag, cc: bytes, area: bytes, rewrite_until: int) -> tuple[WriteStep, ...]:
@@ -107,22 +62,22 @@ def _steps(tag: Type2Tag, cc: bytes, area: bytes, rewrite_until: int) -> tuple[W
     """
     pages = [area[at : at + PAGE_BYTES] for at in range(0, len(area), PAGE_BYTES)]
     body = [
-        WriteStep(page, data, "body")
+        WriteStep("page", page, data, "body")
         for page, data in enumerate(pages[1:], FIRST_PAGE + 1)
         if page <= rewrite_until or data != tag.page(page)
     ]
     if tag.cc != cc:
         # Behind the body, where the silicon's own anti-tearing covers it (NTAG213_215_216: page 3), and before the
         # header: a tag that stops here is blank or validly empty.
-        body.append(WriteStep(CC_PAGE, cc, "capability container", irreversible=True))
+        body.append(WriteStep("page", CC_PAGE, cc, "capability container", irreversible=True))
     header = tag.page(FIRST_PAGE)
     steps: list[WriteStep] = []
     if body and header != EMPTY_HEADER:
-        steps.append(WriteStep(FIRST_PAGE, EMPTY_HEADER, "empty message while the body changes"))
+        steps.append(WriteStep("page", FIRST_PAGE, EMPTY_HEADER, "empty message while the body changes"))
         header = EMPTY_HEADER
     steps += body
     if header != pages[0]:
-        steps.append(WriteStep(FIRST_PAGE, pages[0], "true header: the message is valid from here on"))
+        steps.append(WriteStep("page", FIRST_PAGE, pages[0], "true header: the message is valid from here on"))
     return tuple(steps)
 
 
@@ -148,7 +103,7 @@ def _refuse_unwritable(tag: Type2Tag, steps: tuple[WriteStep, ...], *, allow_for
             chip_type=chip.name,
             cc=tag.cc.hex(),
         )
-    locked = sorted({step.page for step in steps} & tag.locked)
+    locked = sorted({step.at for step in steps} & tag.locked)
     if locked:
         raise refusal(
             tag.uid,
@@ -160,7 +115,7 @@ def _refuse_unwritable(tag: Type2Tag, steps: tuple[WriteStep, ...], *, allow_for
             static_lock=tag.static_lock.hex(),
             dynamic_lock=tag.dynamic_lock.hex(),
         )
-    last = max(step.page for step in steps)
+    last = max(step.at for step in steps)
     if tag.auth0 <= last:
         raise refusal(
             tag.uid,
@@ -179,8 +134,3 @@ def _refuse_unwritable(tag: Type2Tag, steps: tuple[WriteStep, ...], *, allow_for
             "switch the mirror off in CFG0, or take another tag",
             chip_type=chip.name,
         )
-
-
-def refusal(uid: bytes, code: str, message: str, action: str, **facts: str | int | bool | None) -> TagRefused:
-    """The error of a tag that was left as it was, with its chip number and the next action."""
-    return TagRefused(message, code=code, action=action, chip=uid.hex(), tag_state="untouched", **facts)

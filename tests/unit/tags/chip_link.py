@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Literal
 
 from dpptag.errors import TagLost, TagNak, TagSwapped
+from dpptag.links import Technology
 from dpptag.sim.ntag21x import ACK, MODELS, Nibble, Ntag21x
 
 UID = bytes.fromhex("04112233445566")
@@ -25,6 +27,14 @@ class ChipLink:
         self.frames = 0
         self.link_uid = chip.uid
         self._select()
+
+    @property
+    def technology(self) -> Literal[Technology.TYPE2]:
+        return Technology.TYPE2
+
+    @property
+    def passes_commands(self) -> bool:
+        return True
 
     @property
     def uid(self) -> bytes:
@@ -55,6 +65,12 @@ class ChipLink:
         except TagNak:
             self._select()
             return None
+
+    def authenticate(self, password: bytes) -> bytes:
+        return self._bytes(b"\x1b" + password)
+
+    def read_signature(self) -> bytes | None:
+        return self._bytes(b"\x3c\x00")
 
     def read(self, page: int) -> bytes:
         return self._bytes(bytes((0x30, page)))

@@ -11,18 +11,9 @@ from hypothesis import strategies as st
 
 from dpptag.errors import PlanError
 from dpptag.sim.ntag21x import MODELS, Ntag21x
-from dpptag.tags.type2_memory import (
-    CHIPS,
-    ContentState,
-    build_area,
-    chip_by_name,
-    chip_by_version,
-    locked_pages,
-    message_room,
-    read_area,
-    read_content,
-    uid_of,
-)
+from dpptag.tags.tag import ContentState
+from dpptag.tags.tlv import build_area, message_room, read_area
+from dpptag.tags.type2_memory import CHIPS, chip_by_name, chip_by_version, locked_pages, read_content, uid_of
 from tests.unit.tags.chip_link import UID, message_of
 from tests.vectors import vector_path
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from dpptag.errors import TagLost
 from dpptag.sim.ntag21x import Ntag21x
 from dpptag.tags import ContentState, apply, identify, plan_write, read_back
-from dpptag.tags.type2_memory import build_area, read_area
+from dpptag.tags.tlv import build_area, read_area
 from tests.unit.tags.chip_link import ChipLink, area_bytes, area_of, chip_with, message_of
 
 TEXT = b"\x04id.example.com/01/09520123000027/21/4711"
@@ -135,7 +135,7 @@ def test_a_format_that_is_stopped_leaves_a_blank_cc_or_the_right_one_and_can_be_
             chip.pages[page] = bytes(4)
         link = ChipLink(chip)
         plan = plan_write(identify(link), URI, allow_format=True)
-        assert [step.page for step in plan.steps[-2:]] == [3, 4]
+        assert [step.at for step in plan.steps[-2:]] == [3, 4]
         if k >= len(plan.steps):
             break
         link.writes_left = k
