@@ -24,7 +24,7 @@ from dpptag.errors import (
     TagSwapped,
 )
 from dpptag.sim import SimulatedReader, start
-from dpptag.sim.ntag21x import NAK_CRC, Ntag21x
+from dpptag.sim.type2 import NAK_CRC, Type2Chip
 from tests.sim_fixtures import ONE_TAG, SOURCE, UID, connected, sim_process, stored_pages
 
 OPENING = 14  # host commands, measured: 02 14 | nfcpy's 00 02 12 32 32 32 32 32 32 32 and mute | our timings
@@ -109,7 +109,7 @@ def test_a_nak_that_tells_of_a_damaged_command_is_no_fact_about_the_chip(monkeyp
     with connected() as (_, reader):
         link = reader.sense()
         assert link is not None
-        monkeypatch.setattr(Ntag21x, "exchange", lambda _chip, _frame: NAK_CRC)
+        monkeypatch.setattr(Type2Chip, "exchange", lambda _chip, _frame: NAK_CRC)
         with pytest.raises(TagNak) as caught:
             link.get_version()
         assert caught.value.facts["nak"] == 1

@@ -16,7 +16,7 @@ from dpptag.ledger import Row
 from dpptag.line import find_row, read_job, void_row
 from dpptag.line.encode import Standing, _read_again, standing
 from dpptag.model.outcome import RowState
-from dpptag.sim.ntag21x import MODELS, Ntag21x
+from dpptag.sim.type2 import MODELS, Type2Chip
 from dpptag.tags import Type2Tag, apply, identify, plan_write
 from tests.line.line_rig import LineRig, at, write_commands
 from tests.sim_fixtures import connected
@@ -147,13 +147,13 @@ def test_a_wrong_bit_and_a_pull_before_the_read_back_are_mended_by_the_same_mess
     assert message_of(rig) == message
 
 
-def row_and_chip(rig: LineRig) -> tuple[Row, Ntag21x]:
+def row_and_chip(rig: LineRig) -> tuple[Row, Type2Chip]:
     rig.run()
     pages = [bytes.fromhex(page) for page in json.loads(rig.state.read_text())["tags"][0]["pages"]]
     with rig.ledger() as ledger:
         row = ledger.rows("battery")[0]
     assert row.chip is not None
-    return replace(row, state=RowState.WRITING), Ntag21x(MODELS["NTAG213"], row.chip.octets, pages)
+    return replace(row, state=RowState.WRITING), Type2Chip(MODELS["NTAG213"], row.chip.octets, pages)
 
 
 def test_no_single_wrong_bit_makes_a_tag_another_ones_while_it_is_written(tmp_path: Path) -> None:

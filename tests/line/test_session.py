@@ -16,7 +16,7 @@ from dpptag.ledger import Ledger
 from dpptag.line import JobPlan, KeyJudge, Phase, RunEnd, TagRecord, read_job
 from dpptag.model.identifiers import ChipNumber
 from dpptag.model.outcome import RowState, TagOutcome
-from dpptag.sim.ntag21x import Answer, Ntag21x
+from dpptag.sim.type2 import Answer, Type2Chip
 from dpptag.tags import identify, write_and_verify
 from tests.line.line_rig import LineRig, Told, at, write_commands
 
@@ -468,15 +468,15 @@ def test_a_tag_that_locks_itself_once_it_was_written_is_a_failure(
     rig: LineRig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It carries a signature: never "refused", nor "untouched"."""
-    exchange = Ntag21x.exchange
+    exchange = Type2Chip.exchange
 
-    def locks_behind_the_header(chip: Ntag21x, frame: bytes) -> Answer:
+    def locks_behind_the_header(chip: Type2Chip, frame: bytes) -> Answer:
         answer = exchange(chip, frame)
         if frame[:3] == b"\xa2\x04\x03" and frame[3]:
             chip.pages[2] = chip.pages[2][:2] + bytes.fromhex(LOCKED)
         return answer
 
-    monkeypatch.setattr(Ntag21x, "exchange", locks_behind_the_header)
+    monkeypatch.setattr(Type2Chip, "exchange", locks_behind_the_header)
     summary, told = rig.run(fault="bitflip@20+1")
     record = told.records[0]
     assert (record.outcome.value, record.code, record.state, record.tag_state) == (

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from typing import Final, Protocol
 
 from dpptag.sim.faults import Fault, FaultKind, FaultSchedule, one_bit_wrong
-from dpptag.sim.ntag21x import ACK, NAK_ARGUMENT, PAGE, Answer, Command, Ntag21x, State
+from dpptag.sim.type2 import ACK, NAK_ARGUMENT, PAGE, Answer, Command, State, Type2Chip
 
 _MEMORY_COMMANDS: Final = frozenset({Command.READ, Command.FAST_READ, Command.WRITE, Command.COMPATIBILITY_WRITE})
 
@@ -23,7 +23,7 @@ _SILENCE_US: Final = 5_000
 
 
 class TypeAChip(Protocol):
-    """What the field needs of a chip; :class:`Ntag21x` and :class:`SilentChip` are such."""
+    """What the field needs of a chip; :class:`Type2Chip` and :class:`SilentChip` are such."""
 
     @property
     def kind(self) -> str: ...
@@ -84,7 +84,7 @@ class Field:
         self._polls_away = 0
         self._weak_pages: set[int] = set()
         for tag in self.tags:
-            if isinstance(tag, Ntag21x):
+            if isinstance(tag, Type2Chip):
                 tag.program = self._program
 
     @property
@@ -153,7 +153,7 @@ class Field:
         if self.faults.due(FaultKind.NAK):
             tag.exchange(b"\xff")  # an unknown command: the chip falls out of ACTIVE as after any NAK
             return NAK_ARGUMENT
-        if command == Command.WRITE and isinstance(tag, Ntag21x) and (fault := self.faults.due(FaultKind.TEAR)):
+        if command == Command.WRITE and isinstance(tag, Type2Chip) and (fault := self.faults.due(FaultKind.TEAR)):
             self._tear(tag, frame, fault)
             return None
         before = _counters(tag)
@@ -171,7 +171,7 @@ class Field:
             self._weak_pages.add(page)
         return self.faults.stored(page, data)
 
-    def _tear(self, tag: Ntag21x, frame: bytes, fault: Fault) -> None:
+    def _tear(self, tag: Type2Chip, frame: bytes, fault: Fault) -> None:
         """Half of the page is programmed, the rest is erased; the tag is gone before it could answer."""
         tag.program = lambda _page, data: data[: PAGE // 2] + b"\xff" * (PAGE // 2)
         tag.exchange(frame)
@@ -189,7 +189,7 @@ class Field:
         if tag is None:
             return
         tag.power(False)
-        if isinstance(tag, Ntag21x) and self._weak_pages:
+        if isinstance(tag, Type2Chip) and self._weak_pages:
             for page in self._weak_pages:
                 tag.pages[page] = one_bit_wrong(tag.pages[page])
             self._weak_pages.clear()
@@ -201,7 +201,7 @@ class Field:
 
 
 def _counters(tag: TypeAChip) -> tuple[int, int]:
-    return (tag.counter, tag.failed_passwords) if isinstance(tag, Ntag21x) else (0, 0)
+    return (tag.counter, tag.failed_passwords) if isinstance(tag, Type2Chip) else (0, 0)
 
 
 def _air_us(frame: bytes, answer: Answer) -> int:

@@ -15,7 +15,7 @@ from urllib.parse import unquote
 from dpptag.errors import UsageError
 from dpptag.sim.faults import Fault, parse_fault
 from dpptag.sim.field import SilentChip, TypeAChip
-from dpptag.sim.ntag21x import MODELS, Ntag21x
+from dpptag.sim.type2 import MODELS, Type2Chip
 
 STATE_VERSION: Final = 1
 _KEYS: Final = ("state", "type", "tags", "uid", "seed", "dwell", "position", "fault")
@@ -113,7 +113,7 @@ def _chip(kind: str, uid: bytes, stored: dict[str, Any] | None = None) -> TypeAC
         return SilentChip(int(silent[1], 16), uid)
     stored = stored or {}
     pages = [bytes.fromhex(page) for page in stored["pages"]] if "pages" in stored else None
-    chip = Ntag21x(MODELS[kind], uid, pages, signature=bytes.fromhex(stored.get("signature", "00" * 32)))
+    chip = Type2Chip(MODELS[kind], uid, pages, signature=bytes.fromhex(stored.get("signature", "00" * 32)))
     chip.counter = stored.get("counter", 0)
     chip.failed_passwords = stored.get("failed_passwords", 0)
     return chip
@@ -121,7 +121,7 @@ def _chip(kind: str, uid: bytes, stored: dict[str, Any] | None = None) -> TypeAC
 
 def _record(chip: TypeAChip) -> dict[str, Any]:
     record: dict[str, Any] = {"type": chip.kind, "uid": chip.uid.hex()}
-    if isinstance(chip, Ntag21x):
+    if isinstance(chip, Type2Chip):
         record["pages"] = [page.hex() for page in chip.pages]
         record["signature"] = chip.signature.hex()
         record["counter"] = chip.counter

@@ -5,7 +5,7 @@ import pytest
 from dpptag.errors import UsageError
 from dpptag.sim.faults import Fault, FaultKind, FaultSchedule, parse_fault
 from dpptag.sim.field import Field
-from dpptag.sim.ntag21x import ACK, MODELS, Ntag21x
+from dpptag.sim.type2 import ACK, MODELS, Type2Chip
 
 
 @pytest.mark.parametrize("kind", list(FaultKind))
@@ -57,8 +57,8 @@ def test_a_weak_page_stores_what_it_was_given_and_is_counted() -> None:
     assert [schedule.is_weak(page) for page in (4, 5, 5, 6)] == [False, True, False, False]
 
 
-def weak_field(fault: str) -> tuple[Field, Ntag21x]:
-    tag = Ntag21x(MODELS["NTAG213"], bytes.fromhex("04A1B2C3D4E5F6"))
+def weak_field(fault: str) -> tuple[Field, Type2Chip]:
+    tag = Type2Chip(MODELS["NTAG213"], bytes.fromhex("04A1B2C3D4E5F6"))
     field = Field([tag], faults=FaultSchedule([parse_fault(fault)]))
     assert field.poll() is tag
     return field, tag

@@ -4,15 +4,15 @@ import pytest
 
 from dpptag.sim.faults import FaultSchedule, parse_fault
 from dpptag.sim.field import Field, SilentChip
-from dpptag.sim.ntag21x import MODELS, Ntag21x
 from dpptag.sim.pn532 import HostSyntaxError, Pn532, crc_a
+from dpptag.sim.type2 import MODELS, Type2Chip
 
 UID = bytes.fromhex("04A1B2C3D4E5F6")
 SELECTED = bytes.fromhex("01 01 0044 00 07 04A1B2C3D4E5F6")
 
 
 def chip_with_tag() -> Pn532:
-    return Pn532(Field([Ntag21x(MODELS["NTAG213"], UID)]))
+    return Pn532(Field([Type2Chip(MODELS["NTAG213"], UID)]))
 
 
 def tell(chip: Pn532, command: str) -> bytes | None:
@@ -100,7 +100,7 @@ def test_without_receive_crc_the_answer_carries_it() -> None:
 @pytest.mark.parametrize(("rx_mode", "length"), [("80", 1), ("00", 11)])
 def test_noise_on_the_air_is_status_02_or_a_wrong_crc(rx_mode: str, length: int) -> None:
     faults = FaultSchedule([parse_fault("noise@0")])
-    chip = Pn532(Field([Ntag21x(MODELS["NTAG213"], UID)], faults=faults))
+    chip = Pn532(Field([Type2Chip(MODELS["NTAG213"], UID)], faults=faults))
     tell(chip, "4A 01 00")
     tell(chip, "08 6303" + rx_mode)
     answer = tell(chip, "42 60")
@@ -208,13 +208,13 @@ def test_simulated_time_counts_a_write_as_the_data_sheets_do() -> None:
 
 def test_a_belt_moves_on_after_three_activations_without_a_memory_command() -> None:
     uids = [bytes((4, 0, 0, 0, 0, 0, number)) for number in range(2)]
-    field = Field([Ntag21x(MODELS["NTAG213"], uid) for uid in uids])
+    field = Field([Type2Chip(MODELS["NTAG213"], uid) for uid in uids])
     seen = [tag.uid if (tag := field.poll()) else None for _ in range(10)]
     assert seen == [uids[0]] * 3 + [None] + [uids[1]] * 3 + [None] * 3
 
 
 def test_a_memory_command_keeps_the_tag_on_the_belt() -> None:
-    field = Field([Ntag21x(MODELS["NTAG213"], bytes((4, 0, 0, 0, 0, 0, number))) for number in range(2)], dwell=1)
+    field = Field([Type2Chip(MODELS["NTAG213"], bytes((4, 0, 0, 0, 0, 0, number))) for number in range(2)], dwell=1)
     for _ in range(4):
         assert field.poll() is field.tags[0]
         field.exchange(b"\x30\x00")
@@ -225,12 +225,12 @@ def test_a_memory_command_keeps_the_tag_on_the_belt() -> None:
 
 
 def test_a_lone_tag_stays() -> None:
-    field = Field([Ntag21x(MODELS["NTAG213"], UID)], dwell=1)
+    field = Field([Type2Chip(MODELS["NTAG213"], UID)], dwell=1)
     assert all(field.poll() for _ in range(9))
 
 
 def test_a_pulled_tag_is_back_after_the_polls_ordered() -> None:
     faults = FaultSchedule([parse_fault("pull@1+2")])
-    field = Field([Ntag21x(MODELS["NTAG213"], UID)], faults=faults)
+    field = Field([Type2Chip(MODELS["NTAG213"], UID)], faults=faults)
     field.pull(parse_fault("pull@1+2"))
     assert [field.poll() is not None for _ in range(4)] == [False, False, True, True]

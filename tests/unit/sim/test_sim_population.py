@@ -7,8 +7,8 @@ import pytest
 
 from dpptag.errors import UsageError
 from dpptag.sim.field import Field
-from dpptag.sim.ntag21x import Ntag21x
 from dpptag.sim.population import StateFile, parse_query, populate
+from dpptag.sim.type2 import Type2Chip
 
 
 def test_the_default_is_one_ntag213_with_a_random_nxp_uid() -> None:
@@ -69,13 +69,13 @@ def test_tags_come_back_from_the_file_as_they_were(tmp_path: Path) -> None:
     options = parse_query(f"state={tmp_path}/tags.json&tags=NTAG213+SAK20+NTAG216")
     tags, _, _ = populate(options)
     ntag = tags[2]
-    assert isinstance(ntag, Ntag21x)
+    assert isinstance(ntag, Type2Chip)
     ntag.pages[9], ntag.counter, ntag.failed_passwords = b"abcd", 5, 1
     assert options.state is not None
     StateFile(options.state).save(tags, 2, ["nak@1"])
     again, position, fired = populate(options)
     assert [(tag.kind, tag.uid) for tag in again] == [(tag.kind, tag.uid) for tag in tags]
-    assert isinstance(again[2], Ntag21x)
+    assert isinstance(again[2], Type2Chip)
     assert (again[2].pages, again[2].counter, again[2].failed_passwords) == (ntag.pages, 5, 1)
     assert (position, fired) == (2, ["nak@1"])
 

@@ -7,7 +7,7 @@ from typing import Literal
 
 from dpptag.errors import TagLost, TagNak, TagSwapped
 from dpptag.links import Technology
-from dpptag.sim.ntag21x import ACK, MODELS, Nibble, Ntag21x
+from dpptag.sim.type2 import ACK, MODELS, Nibble, Type2Chip
 
 UID = bytes.fromhex("04112233445566")
 
@@ -18,7 +18,7 @@ class ChipLink:
     ``tear(old, new)`` gives what the cells keep of that write.
     """
 
-    def __init__(self, chip: Ntag21x, *, fast_read_pages: int = 60) -> None:
+    def __init__(self, chip: Type2Chip, *, fast_read_pages: int = 60) -> None:
         self.chip = chip
         self.fast_read_pages = fast_read_pages
         self.writes_left: int | None = None
@@ -96,25 +96,25 @@ class ChipLink:
             raise TagSwapped("another chip", got=self.chip.uid.hex())
 
 
-def chip_with(name: str, message: bytes | None = None, uid: bytes = UID) -> Ntag21x:
+def chip_with(name: str, message: bytes | None = None, uid: bytes = UID) -> Type2Chip:
     """A chip as delivered, or with ``message`` in a plain NDEF TLV, made here and not by the code under test."""
-    chip = Ntag21x(MODELS[name], uid)
+    chip = Type2Chip(MODELS[name], uid)
     if message is not None:
         length = bytes((len(message),)) if len(message) < 255 else b"\xff" + len(message).to_bytes(2, "big")
         put_area(chip, (b"\x03" + length + message + b"\xfe").ljust(area_bytes(chip), b"\0")[: area_bytes(chip)])
     return chip
 
 
-def area_bytes(chip: Ntag21x) -> int:
+def area_bytes(chip: Type2Chip) -> int:
     return 8 * chip.pages[3][2]
 
 
-def put_area(chip: Ntag21x, area: bytes) -> None:
+def put_area(chip: Type2Chip, area: bytes) -> None:
     for at in range(0, len(area), 4):
         chip.pages[4 + at // 4] = area[at : at + 4]
 
 
-def area_of(chip: Ntag21x) -> bytes:
+def area_of(chip: Type2Chip) -> bytes:
     return b"".join(chip.pages[4 : 4 + area_bytes(chip) // 4])
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from dpptag.devices.profiles import load_profile
 from dpptag.errors import TagNak, TagRefused, TagSwapped, TagWriteFailed
-from dpptag.sim.ntag21x import Ntag21x
+from dpptag.sim.type2 import Type2Chip
 from dpptag.tags import ContentState, apply, identify, plan_write, read_back, write_and_verify
 from tests.sim_fixtures import connected
 from tests.unit.tags.chip_link import message_of
@@ -40,7 +40,7 @@ def test_an_ntag213_takes_4_host_commands_to_identify() -> None:
 def test_a_read_password_is_refused_and_the_tag_answers_on() -> None:
     with connected() as (sim, reader):
         chip = sim.field.tag
-        assert isinstance(chip, Ntag21x)
+        assert isinstance(chip, Type2Chip)
         chip.pages[41], chip.pages[42] = bytes.fromhex("04000004"), bytes.fromhex("80050000")
         link = reader.sense()
         assert link is not None
@@ -56,7 +56,7 @@ def test_a_nak_in_mid_write_leaves_an_empty_tag() -> None:
         assert link is not None
         plan = plan_write(identify(link), message_of(20))
         chip = sim.field.tag
-        assert isinstance(chip, Ntag21x)
+        assert isinstance(chip, Type2Chip)
         chip.pages[2] = chip.pages[2][:2] + b"\x20\x00"  # page 5 locked behind our back
         with pytest.raises(TagNak) as caught:
             apply(link, plan)

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dpptag.errors import NdefError, TagLost, TagNak, TagRefused, TagSwapped, TagWriteFailed
-from dpptag.sim.ntag21x import MODELS, Ntag21x
+from dpptag.sim.type2 import MODELS, Type2Chip
 from dpptag.tags import ContentState, apply, identify, plan_write, read_back, write_and_verify
 from tests.unit.tags.chip_link import UID, ChipLink, area_of, chip_with, message_of
 
@@ -62,7 +62,7 @@ def test_whatever_the_memory_holds_identify_answers_or_refuses(pages: dict[int, 
     assert read_back(link, tag, message_of(60, seed=5)) == message_of(60, seed=5)
 
 
-def refusal_of(chip: Ntag21x, message: bytes | None = None, *, link_uid: bytes | None = None) -> TagRefused:
+def refusal_of(chip: Type2Chip, message: bytes | None = None, *, link_uid: bytes | None = None) -> TagRefused:
     """The refusal of identify, or of the plan; the memory must be as before."""
     before = list(chip.pages)
     link = ChipLink(chip)
@@ -83,7 +83,7 @@ def refusal_of(chip: Ntag21x, message: bytes | None = None, *, link_uid: bytes |
 
 
 def test_a_4_byte_uid_is_refused() -> None:
-    assert refusal_of(Ntag21x(MODELS["NTAG213"], bytes.fromhex("08112233"))).code == "tag-uid"
+    assert refusal_of(Type2Chip(MODELS["NTAG213"], bytes.fromhex("08112233"))).code == "tag-uid"
 
 
 @pytest.mark.parametrize("version", ["0004040501021303", "0004040301000F03", ""])
@@ -106,7 +106,7 @@ def test_pages_that_do_not_hold_the_uid_are_refused() -> None:
     assert refusal_of(chip).code == "tag-uid-check"
 
 
-def protected(name: str, auth0: int, access: int = 0) -> Ntag21x:
+def protected(name: str, auth0: int, access: int = 0) -> Type2Chip:
     chip = chip_with(name, message_of(20))
     chip.pages[chip.model.cfg0] = bytes((4, 0, 0, auth0))
     chip.pages[chip.model.cfg1] = bytes((access, 5, 0, 0))

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dpptag.errors import PlanError
-from dpptag.sim.ntag21x import MODELS, Ntag21x
+from dpptag.sim.type2 import MODELS, Type2Chip
 from dpptag.tags.tag import ContentState
 from dpptag.tags.tlv import build_area, message_room, read_area
 from dpptag.tags.type2_memory import CHIPS, chip_by_name, chip_by_version, locked_pages, read_content, uid_of
@@ -160,7 +160,7 @@ def test_each_lock_bit_closes_the_pages_that_the_simulated_chip_closes(name: str
     assert chip is not None
     checked = 0
     for bit in range(16 + 24):
-        simulated = Ntag21x(model, UID)
+        simulated = Type2Chip(model, UID)
         locks = (1 << bit).to_bytes(5, "little")
         simulated.pages[2] = simulated.pages[2][:2] + locks[:2]
         simulated.pages[model.dynamic_lock] = locks[2:] + b"\xbd"
@@ -171,7 +171,7 @@ def test_each_lock_bit_closes_the_pages_that_the_simulated_chip_closes(name: str
 
 
 def test_uid_needs_both_check_bytes() -> None:
-    pages = b"".join(Ntag21x(MODELS["NTAG213"], UID).pages[:4])
+    pages = b"".join(Type2Chip(MODELS["NTAG213"], UID).pages[:4])
     assert uid_of(pages) == UID
     for bit in range(9 * 8):
         flipped = bytearray(pages)

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dpptag.errors import TagLost
-from dpptag.sim.ntag21x import Ntag21x
+from dpptag.sim.type2 import Type2Chip
 from dpptag.tags import ContentState, apply, identify, plan_write, read_back
 from dpptag.tags.tlv import build_area, read_area
 from tests.unit.tags.chip_link import ChipLink, area_bytes, area_of, chip_with, message_of
@@ -61,7 +61,7 @@ PAIRS: list[tuple[str, bytes | None, bytes]] = [
 ]
 
 
-def stopped_at_every_write(name: str, old: bytes | None, new: bytes) -> Iterator[tuple[int, int, str, Ntag21x]]:
+def stopped_at_every_write(name: str, old: bytes | None, new: bytes) -> Iterator[tuple[int, int, str, Type2Chip]]:
     """(k, writes planned, tear, chip) for each number k of whole writes and each tear of the one after them."""
     planned = len(plan_write(identify(ChipLink(chip_with(name, old))), new).steps)
     for k in range(planned):
@@ -74,7 +74,7 @@ def stopped_at_every_write(name: str, old: bytes | None, new: bytes) -> Iterator
             yield k, planned, tear, link.chip
 
 
-def finish(chip: Ntag21x, new: bytes) -> None:
+def finish(chip: Type2Chip, new: bytes) -> None:
     link = ChipLink(chip)
     tag = identify(link)
     apply(link, plan_write(tag, new))
@@ -114,7 +114,7 @@ def test_a_repair_that_is_stopped_too_can_be_finished() -> None:
         left = len(plan_write(identify(ChipLink(chip)), new).steps)
         assert left <= planned
         for k in range(left):
-            again = Ntag21x(chip.model, chip.uid, torn)
+            again = Type2Chip(chip.model, chip.uid, torn)
             link = ChipLink(again)
             plan = plan_write(identify(link), new)
             link.writes_left, link.tear = k, TEARS[tear]

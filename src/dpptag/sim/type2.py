@@ -129,7 +129,7 @@ def _unchanged(_page: int, data: bytes) -> bytes:
     return data
 
 
-class Ntag21x:
+class Type2Chip:
     """One chip. ``pages`` is its memory, ``program`` what the cells keep of a write (a worn cell, a torn write)."""
 
     atqa: Final = 0x0044

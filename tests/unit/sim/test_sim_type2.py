@@ -2,25 +2,25 @@
 
 import pytest
 
-from dpptag.sim.ntag21x import ACK, MODELS, Answer, Nibble, Ntag21x
+from dpptag.sim.type2 import ACK, MODELS, Answer, Nibble, Type2Chip
 
 UID = bytes.fromhex("04A1B2C3D4E5F6")
 NAK = Nibble(0)
 
 
-def active(kind: str = "NTAG213", **arguments: object) -> Ntag21x:
-    chip = Ntag21x(MODELS[kind], UID, **arguments)  # type: ignore[arg-type]
+def active(kind: str = "NTAG213", **arguments: object) -> Type2Chip:
+    chip = Type2Chip(MODELS[kind], UID, **arguments)  # type: ignore[arg-type]
     return reselected(chip)
 
 
-def reselected(chip: Ntag21x) -> Ntag21x:
+def reselected(chip: Type2Chip) -> Type2Chip:
     chip.power(False)
     chip.power(True)
     assert chip.select()
     return chip
 
 
-def send(chip: Ntag21x, text: str) -> Answer:
+def send(chip: Type2Chip, text: str) -> Answer:
     return chip.exchange(bytes.fromhex(text))
 
 
@@ -151,7 +151,7 @@ def test_block_lock_bits_without_page_bits_freeze_the_pages_writable() -> None:
     assert chip.pages[0x28] == bytes.fromhex("00003FBD")
 
 
-def protected(access: str) -> Ntag21x:
+def protected(access: str) -> Type2Chip:
     """PWD, PACK, CFG1, then CFG0 with AUTH0 = 8."""
     chip = active()
     for frame in ("A2 2B 11223344", "A2 2C AABB0000", f"A2 2A {access}050000", "A2 29 04000008"):
