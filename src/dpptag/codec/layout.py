@@ -26,6 +26,9 @@ BARE_BANK_BYTES: Final = 64
 USER_BANK_LIMIT: Final = 0x10000
 _DSFID: Final = 0x00  # no directory, data format 0: no claim of TDS conformance
 
+SUN_QUERY: Final = "?e=" + 32 * "0" + "&c=" + 16 * "0"
+"""What is written behind the identity where the chip mirrors its encrypted PICC data and its MAC (NTAG 424 DNA)."""
+
 _WITH_SUN_QUERY: Final = re.compile(r"([^?#]*)\?e=[0-9A-Fa-f]{32}&c=[0-9A-Fa-f]{16}", re.ASCII)
 
 

@@ -29,6 +29,13 @@ class NfcCapacity:
 
 
 @dataclass(frozen=True, slots=True)
+class MessageCapacity:
+    """A chip that holds an NDEF message of ``room`` bytes, whatever it stores round it."""
+
+    room: int
+
+
+@dataclass(frozen=True, slots=True)
 class UhfCapacity:
     """A user bank of ``bank`` bytes."""
 
@@ -39,7 +46,7 @@ class UhfCapacity:
         return self.bank
 
 
-Capacity = NfcCapacity | UhfCapacity
+Capacity = NfcCapacity | MessageCapacity | UhfCapacity
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 from dpptag.line.encode import Judge, StatementMaker
 from dpptag.line.feed import Phase
+from dpptag.line.guard import Guard, TagGuard
 from dpptag.line.job import Job, read_job
 from dpptag.line.plan import ChipPlan, JobPlan
 from dpptag.line.records import TagRecord
@@ -12,6 +13,7 @@ from dpptag.line.signing import KeyJudge, KeyStatementMaker, TrustJudge, check_t
 
 __all__ = [
     "ChipPlan",
+    "Guard",
     "Job",
     "JobPlan",
     "Judge",
@@ -25,6 +27,7 @@ __all__ = [
     "RunSummary",
     "Session",
     "StatementMaker",
+    "TagGuard",
     "TagRecord",
     "TrustJudge",
     "check_trust",

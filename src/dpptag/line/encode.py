@@ -7,10 +7,11 @@ from collections.abc import Callable
 from enum import Enum, unique
 from typing import Final, Protocol
 
-from dpptag.codec.layout import NfcContent, read_ndef
 from dpptag.codec.planner import Placement
-from dpptag.errors import CodecError, LedgerConflict, TagLost, TagNak, TagSwapped, TagWriteFailed
+from dpptag.errors import LedgerConflict, TagLost, TagNak, TagSwapped, TagWriteFailed
 from dpptag.ledger import Ledger, Row
+from dpptag.line.compare import same_statement
+from dpptag.line.guard import Guard
 from dpptag.line.rows import JobRow
 from dpptag.links import NfcReader, TagLink
 from dpptag.model.identifiers import ChipNumber
@@ -101,7 +102,7 @@ def message_sha256(tag: Tag) -> bytes | None:
 
 def standing(tag: Tag, row: Row) -> Standing:
     """Compare the tag with its row. Records behind the statement do not count: they are not the row's."""
-    if tag.ndef and row.message is not None and _same(tag.ndef, row.message):
+    if tag.ndef and row.message is not None and same_statement(tag.ndef, row.message):
         return Standing.CARRIES
     if not tag.ndef and tag.content.state is not ContentState.FOREIGN:
         return Standing.NOT_BEGUN
@@ -117,41 +118,41 @@ def _nearly(found: bytes, wanted: bytes) -> bool:
     return len(found) == len(wanted) and sum(a != b for a, b in zip(found, wanted, strict=True)) <= WRONG_BYTES
 
 
-def _same(found: bytes, wanted: bytes) -> bool:
-    if found == wanted:
-        return True
-    try:
-        return _judged(read_ndef(found)) == _judged(read_ndef(wanted))
-    except CodecError:
-        return False
+def finish(link: TagLink, tag: Tag, row: Row, ledger: Ledger, judge: Judge, guard: Guard | None, laps: Laps) -> Row:
+    """Take a begun row to its job's end, always with the message it was started with.
 
-
-def _judged(content: NfcContent) -> tuple[object, ...]:
-    return content.uri, content.statement
-
-
-def finish(link: TagLink, tag: Tag, row: Row, ledger: Ledger, judge: Judge, laps: Laps) -> Row:
-    """Take a row in ``writing`` or ``written`` to ``verified``, always with the message it was started with.
-
-    A tag that holds the message already is not written again. Raises LedgerConflict where the tag holds what the row
-    cannot explain; TagError or VerificationError leave the row where it was proved to be.
+    A tag that holds the message already is not written again; a lock comes only after the row is ``verified``. Raises
+    LedgerConflict where the tag holds what the row cannot explain; TagError or VerificationError leave the row where
+    it was proved to be.
     """
     message = row.message
     if message is None or row.chip is None or row.chip.octets != tag.uid:
         raise LedgerConflict(f"row {row.item.number} was not begun on this tag", code="row-state", row=row.id)
     found = standing(tag, row)
-    if found is Standing.OTHER:
+    if found is Standing.OTHER or (row.state is RowState.VERIFIED and found is not Standing.CARRIES):
         raise carries_other(tag, row)
-    if found is Standing.CARRIES:
-        read = _read_again(link, tag)
-    else:
-        read = write_and_verify(link, tag, message)
-        laps.lap("write")
-    if row.state is RowState.WRITING:
-        row = ledger.mark_written(row.id)
-    judge.judge(read, row.chip or ChipNumber(tag.uid))
-    row = ledger.mark_verified(row.id)
-    laps.lap("verify")
+    if row.state is not RowState.VERIFIED:
+        if found is Standing.CARRIES:
+            read = _read_again(link, tag)
+        else:
+            read = write_and_verify(link, tag, message)
+            laps.lap("write")
+        if row.state is RowState.WRITING:
+            row = ledger.mark_written(row.id)
+        judge.judge(read, row.chip or ChipNumber(tag.uid))
+        row = ledger.mark_verified(row.id)
+        laps.lap("verify")
+    if row.end_state is RowState.LOCKED:
+        if guard is None:
+            raise LedgerConflict(
+                f"job {row.job!r} locks its tags, and nothing says how",
+                code="protection-missing",
+                action="give the job file with its [protect] section",
+                row=row.id,
+            )
+        guard.protect(link, row)
+        row = ledger.mark_locked(row.id)
+        laps.lap("protect")
     return row
 
 
@@ -159,7 +160,7 @@ def _read_again(link: TagLink, tag: Tag) -> bytes:
     """The message once more after the field was off: a cell can read right for as long as the chip has power."""
     link.reselect()
     again = identify(link)
-    if again.uid != tag.uid or again.ndef is None or again.ndef != tag.ndef:
+    if again.uid != tag.uid or not again.ndef or not tag.ndef or not same_statement(again.ndef, tag.ndef):
         raise TagWriteFailed(
             "the message on the tag did not last: it reads otherwise after the field was off",
             action="lay the tag on the reader again: its message is then written once more",

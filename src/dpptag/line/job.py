@@ -27,6 +27,13 @@
     [line]
     stop_after_failures = 3                  # so many failed tags in a row stop the run
     overwrite = false                        # true: tags with foreign content are written over
+
+    [protect]                                # left out: tags stay writable, rows end at "verified"
+    lock = "permanent"                       # IRREVERSIBLE, for every tag of the job; "none": not locked
+    password = true                          # a password or key against writing, derived per chip
+    sun = false                              # NTAG 424 DNA: mirror UID, counter and MAC into the link
+    master = "tag-master.key"                # for password and sun: dpptag keys new-tag-master
+    passphrase_file = "tag-master.pass"      # left out: DPPTAG_PASSPHRASE, or the prompt
 """
 
 from __future__ import annotations
@@ -39,11 +46,13 @@ from typing import Annotated, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from dpptag.codec.layout import SUN_QUERY
 from dpptag.errors import JobError
 from dpptag.ledger import Item, JobEntry
 from dpptag.line.rows import JobRow, RowRules, read_rows
+from dpptag.model.outcome import RowState
 from dpptag.model.statement import LAST_SLOT, Level
-from dpptag.tags import CHIPS
+from dpptag.tags import CHIP_ROOMS, Lock, Protection
 
 JOB_FILE_LIMIT: Final = 64 * 1024
 """Bytes; a job file has some thirty lines."""
@@ -87,6 +96,14 @@ class _LineSection(_Section):
     overwrite: bool = False
 
 
+class _ProtectSection(_Section):
+    lock: Literal["none", "permanent"] = "none"
+    password: bool = False
+    sun: bool = False
+    master: _Text | None = None
+    passphrase_file: _Text | None = None
+
+
 class _JobFile(_Section):
     job: _JobSection
     statement: _StatementSection = _StatementSection()
@@ -94,6 +111,7 @@ class _JobFile(_Section):
     trust: _TrustSection | None = None
     chips: _ChipsSection
     line: _LineSection = _LineSection()
+    protect: _ProtectSection = _ProtectSection()
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +130,14 @@ class TrustFiles:
 
 
 @dataclass(frozen=True, slots=True)
+class TagMaster:
+    """Where the master key lies from which passwords and keys of tags are derived."""
+
+    file: Path
+    passphrase_file: Path | None
+
+
+@dataclass(frozen=True, slots=True)
 class Job:
     """A job whose file and rows have all been checked. ``file_sha256`` covers the job file and the rows file."""
 
@@ -126,11 +152,18 @@ class Job:
     chips: tuple[str, ...]
     stop_after_failures: int
     overwrite: bool
+    protection: Protection
+    tag_master: TagMaster | None
 
     @property
     def entry(self) -> JobEntry:
-        """The job as the ledger registers it."""
-        return JobEntry(self.name, self.file_sha256, tuple(item_of(row) for row in self.rows))
+        """The job as the ledger registers it: its rows end at ``locked`` where it protects its tags in any way."""
+        end = RowState.VERIFIED if self.protection.is_none else RowState.LOCKED
+        return JobEntry(self.name, self.file_sha256, tuple(item_of(row) for row in self.rows), end)
+
+    def tag_uri(self, row: JobRow) -> str:
+        """The URI as written: the identity, and behind it the places that the chip fills in where the job wants SUN."""
+        return row.identity + (SUN_QUERY if self.protection.sun else "")
 
 
 def item_of(row: JobRow) -> Item:
@@ -151,7 +184,11 @@ def read_job(path: Path) -> Job:
         folder / file.signing.passphrase_file if file.signing.passphrase_file else None,
     )
     trust = TrustFiles(folder / file.trust.bundle, folder / file.trust.root) if file.trust else None
-    _require_files(path, signing, trust)
+    tag_master = None
+    if file.protect.master is not None:
+        passphrase = file.protect.passphrase_file
+        tag_master = TagMaster(folder / file.protect.master, folder / passphrase if passphrase else None)
+    _require_files(path, signing, trust, tag_master)
     return Job(
         name=file.job.name,
         path=path,
@@ -164,6 +201,8 @@ def read_job(path: Path) -> Job:
         chips=tuple(file.chips.allowed),
         stop_after_failures=file.line.stop_after_failures,
         overwrite=file.line.overwrite,
+        protection=Protection(file.protect.password, Lock(file.protect.lock), file.protect.sun),
+        tag_master=tag_master,
     )
 
 
@@ -200,7 +239,7 @@ def _complaint(place: tuple[int | str, ...], kind: str, text: str) -> str:
 
 def _check_together(path: Path, file: _JobFile) -> None:
     """What single keys cannot tell."""
-    known = [chip.name for chip in CHIPS]
+    known = list(CHIP_ROOMS)
     strange = [name for name in file.chips.allowed if name not in known]
     if strange:
         raise JobError(
@@ -218,10 +257,33 @@ def _check_together(path: Path, file: _JobFile) -> None:
             file=str(path),
             key="statement.digest",
         )
+    _check_protection(path, file)
 
 
-def _require_files(path: Path, signing: Signing, trust: TrustFiles | None) -> None:
+def _check_protection(path: Path, file: _JobFile) -> None:
+    protect = file.protect
+    if (protect.password or protect.sun) and protect.master is None:
+        raise JobError(
+            f"{path.name}: protect.master: missing, and passwords and keys are derived from it",
+            code="job-protect",
+            action="make one: dpptag keys new-tag-master FILE",
+            file=str(path),
+            key="protect.master",
+        )
+    if protect.master is not None and not (protect.password or protect.sun):
+        raise JobError(
+            f"{path.name}: protect.master: nothing is derived from it, as neither password nor sun is asked for",
+            code="job-protect",
+            action="set password = true, or leave the master key out",
+            file=str(path),
+            key="protect.master",
+        )
+
+
+def _require_files(path: Path, signing: Signing, trust: TrustFiles | None, tag_master: TagMaster | None) -> None:
     wanted = {"signing.key": signing.key, "signing.passphrase_file": signing.passphrase_file}
+    if tag_master:
+        wanted |= {"protect.master": tag_master.file, "protect.passphrase_file": tag_master.passphrase_file}
     if trust:
         wanted |= {"trust.bundle": trust.bundle, "trust.root": trust.root}
     for key, file in wanted.items():

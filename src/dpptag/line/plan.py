@@ -7,12 +7,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from dpptag.codec.ndef import uri_record
-from dpptag.codec.planner import NfcCapacity, Placement, Wish, plan
+from dpptag.codec.planner import MessageCapacity, Placement, Wish, plan
 from dpptag.errors import JobError, LinkError, PlanError
 from dpptag.line.job import Job
 from dpptag.line.rows import JobRow
 from dpptag.line.table import collected
-from dpptag.tags import ChipType, chip_by_name
+from dpptag.tags import CHIP_ROOMS
 from dpptag.trust.signing import check_identity
 
 
@@ -35,18 +35,18 @@ class JobPlan:
     def __init__(self, job: Job) -> None:
         self.job = job
         self._found: dict[tuple[str, int, int, str], Placement] = {}
-        self._capacities = {name: NfcCapacity(_chip(name).area_bytes) for name in job.chips}
+        self._capacities = {name: MessageCapacity(_room(name)) for name in job.chips}
         self.chips = self._plan_all()
 
     def placement(self, row: JobRow, chip: str) -> Placement:
         """Raises PlanError; KeyError for a chip type that the job does not allow."""
-        uri = row.identity
+        uri = self.job.tag_uri(row)
         media_type = row.pointer.media_type
         # Sizes depend on lengths alone, so rows of one shape share their answer.
         shape = (chip, len(uri_record(uri).payload), len(uri), media_type)
         placement = self._found.get(shape)
         if placement is None:
-            wish = Wish(uri, uri, self.job.digest_width, self.job.level, media_type)
+            wish = Wish(uri, row.identity, self.job.digest_width, self.job.level, media_type)
             placement = self._found[shape] = plan(wish, self._capacities[chip])
         return placement
 
@@ -75,8 +75,8 @@ class JobPlan:
         return tuple(chips)
 
 
-def _chip(name: str) -> ChipType:
-    chip = chip_by_name(name)
-    if chip is None:
+def _room(name: str) -> int:
+    room = CHIP_ROOMS.get(name)
+    if room is None:
         raise JobError(f"{name} is not a chip that can be written", code="job-chip")
-    return chip
+    return room

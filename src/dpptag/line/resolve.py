@@ -23,6 +23,7 @@ from dpptag.errors import (
 from dpptag.ledger import Ledger, Row
 from dpptag.line.encode import CARRIES_OTHER, Judge, Laps, Standing, approach, finish, standing
 from dpptag.line.feed import Found, Phase, TagFeed
+from dpptag.line.guard import Guard
 from dpptag.line.records import TagRecord, tag_record
 from dpptag.links import NfcReader
 from dpptag.model.identifiers import ChipNumber
@@ -62,6 +63,7 @@ class Resolver:
         reader: NfcReader,
         ledger: Ledger,
         judge: Judge,
+        guard: Guard | None = None,
         *,
         job: str | None,
         report: Callable[[Phase | TagRecord], None],
@@ -70,6 +72,7 @@ class Resolver:
     ) -> None:
         self._ledger = ledger
         self._judge = judge
+        self._guard = guard
         self._job = job
         self._report = report
         self._monotonic = monotonic
@@ -117,7 +120,7 @@ class Resolver:
                 raise TagRefused(
                     "no open row waits for this tag", code="tag-not-open", action="put it back", chip=found.uid
                 )
-            row = finish(link, tag, row, self._ledger, self._judge, laps)
+            row = finish(link, tag, row, self._ledger, self._judge, self._guard, laps)
             self._settled.append(self._waiting.pop(ChipNumber(tag.uid)))
             self._settled[-1] = row
         except TagRefused as refusal:

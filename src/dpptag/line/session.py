@@ -37,6 +37,7 @@ from dpptag.line.encode import (
     standing,
 )
 from dpptag.line.feed import Found, Phase, TagFeed
+from dpptag.line.guard import Guard
 from dpptag.line.plan import JobPlan
 from dpptag.line.records import TagRecord, tag_record
 from dpptag.links import NfcReader, TagLink
@@ -103,6 +104,7 @@ class Session:
         plan: JobPlan,
         maker: StatementMaker,
         judge: Judge,
+        guard: Guard | None = None,
         *,
         report: Callable[[Phase | TagRecord], None],
         monotonic: Callable[[], float],
@@ -114,6 +116,7 @@ class Session:
         self._entry = plan.job.entry
         self._maker = maker
         self._judge = judge
+        self._guard = guard
         self._report = report
         self._monotonic = monotonic
         self._idle_seconds = idle_seconds
@@ -198,7 +201,7 @@ class Session:
                 job=row.job,
             )
         if row.is_open:
-            turn.row = finish(link, tag, row, self._ledger, self._judge, turn.laps)
+            turn.row = finish(link, tag, row, self._ledger, self._judge, self._guard, turn.laps)
             return TagOutcome.RESUMED
         return self._already_done(tag, row)
 
@@ -225,11 +228,16 @@ class Session:
         plan_write(tag, message)  # refuses locks and passwords before the row is bound to this chip
         turn.laps.lap("sign")
         turn.row = row = self._ledger.start_writing(
-            row.id, chip, message, placement.level.value, former_sha256=message_sha256(tag)
+            row.id,
+            chip,
+            message,
+            placement.level.value,
+            former_sha256=message_sha256(tag),
+            protection=self._guard.derivation(tag, message) if self._guard else None,
         )
         self._reserved.remove(next(waiting for waiting in self._reserved if waiting.id == row.id))
         self._open.add(row.id)
-        turn.row = finish(link, tag, row, self._ledger, self._judge, turn.laps)
+        turn.row = finish(link, tag, row, self._ledger, self._judge, self._guard, turn.laps)
         return TagOutcome.ENCODED
 
     def _refuse_unfit(self, tag: Tag) -> None:

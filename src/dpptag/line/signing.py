@@ -34,12 +34,16 @@ def day_of(now: datetime) -> int:
 
 
 class KeyStatementMaker:
-    """Signs with one key of one slot; ``now`` is asked once for every tag."""
+    """Signs with one key of one slot; ``now`` is asked once for every tag.
 
-    def __init__(self, signer: Signer, slot: int, now: Clock) -> None:
+    ``mirrored`` is written behind every identity: what the chip fills in itself, and nobody signs.
+    """
+
+    def __init__(self, signer: Signer, slot: int, now: Clock, *, mirrored: str = "") -> None:
         self._signer = signer
         self._slot = slot
         self._now = now
+        self._mirrored = mirrored
 
     def make(self, row: JobRow, placement: Placement, chip: ChipNumber) -> bytes:
         statement = sign_statement(
@@ -53,7 +57,7 @@ class KeyStatementMaker:
             issued_at=int(self._now().timestamp()),
             content_type=row.pointer.media_type,
         )
-        return carrier_content(row.identity, statement)
+        return carrier_content(row.identity + self._mirrored, statement)
 
 
 class TrustJudge:

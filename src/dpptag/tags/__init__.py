@@ -7,6 +7,8 @@ step of its own, so that a caller can commit its ledger in between; :func:`write
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Final
 
 from dpptag.errors import TagRefused, TagSwapped, TagWriteFailed
@@ -25,6 +27,10 @@ _LOG: Final = logging.getLogger(__name__)
 Tag = Type2Tag | Type3Tag | Type4Tag | Type5Tag
 """A tag as it was read, once; all have ``uid``, ``chip_name``, ``capacity``, ``message_room``, ``content``, ``ndef``,
 ``memory`` (the data area as read), ``writable`` and ``technology``."""
+
+
+CHIP_ROOMS: Final[Mapping[str, int]] = MappingProxyType({chip.name: message_room(chip.area_bytes) for chip in CHIPS})
+"""The chips that may be written, by name, and the longest NDEF message of each in bytes."""
 
 
 def identify(link: TagLink) -> Tag:
@@ -174,6 +180,7 @@ def _of_another_family(link: TagLink, tag: Tag) -> TagSwapped:
 
 __all__ = [
     "CHIPS",
+    "CHIP_ROOMS",
     "ChipType",
     "Content",
     "ContentState",

@@ -1,0 +1,58 @@
+"""The last step of a row: passwords, keys and locks, by the job's policy."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Protocol
+
+from dpptag.errors import LedgerConflict, TagWriteFailed
+from dpptag.ledger import Row
+from dpptag.line.compare import same_statement
+from dpptag.links import TagLink
+from dpptag.tags import Content, ContentState, Protection, Tag, TagKeys, identify, plan_protection, protect
+
+
+class Guard(Protocol):
+    """Gives verified tags what the job asks for."""
+
+    def derivation(self, tag: Tag, message: bytes) -> str | None:
+        """How every secret about to be set on this chip is derived: committed before its first write.
+
+        None where no secret is set. Raises TagRefused where the chip does not offer what the job asks for.
+        """
+
+    def protect(self, link: TagLink, row: Row) -> None:
+        """Take every step that the tag still lacks, each read back, and prove the whole; may be called again."""
+
+
+class TagGuard:
+    """Protects by ``protection``; ``keys`` where it sets secrets."""
+
+    def __init__(self, protection: Protection, keys: TagKeys | None) -> None:
+        self._protection = protection
+        self._keys = keys
+
+    def derivation(self, tag: Tag, message: bytes) -> str | None:
+        written = replace(tag, content=Content(ContentState.MESSAGE, message))
+        return plan_protection(written, self._protection, self._keys).derivation
+
+    def protect(self, link: TagLink, row: Row) -> None:
+        tag = identify(link)
+        if not tag.ndef or row.message is None or not same_statement(tag.ndef, row.message):
+            raise TagWriteFailed(
+                "the tag does not hold its statement any more: it is not protected",
+                action="lay the tag on the reader again; if it stays so: dpptag line resolve JOB.toml",
+                chip=tag.uid.hex(),
+                tag_state="written-unverified",
+            )
+        plan = plan_protection(tag, self._protection, self._keys)
+        if plan.derivation is not None and plan.derivation != row.protection:
+            raise LedgerConflict(
+                f"row {row.item.number} of job {row.job!r} was begun with other keys than the job names now",
+                code="protection-changed",
+                action="put the tag master key back under which the tag was begun",
+                row=row.id,
+                committed=row.protection,
+                wanted=plan.derivation,
+            )
+        protect(link, plan, self._keys)
