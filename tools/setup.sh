@@ -192,7 +192,9 @@ setup_pcsc() {
 
 setup_test() {
     setup_run
-    system_packages 'tests with software that is not ours' libnfc-bin libnfc-examples
+    system_packages 'tests with software that is not ours' libnfc-bin libnfc-examples libfreefare-bin usbutils udev
+    system_packages 'tests on simulated PC/SC readers' pcscd libccid vsmartcard-vpcd
+    system_packages 'tests on simulated USB readers' umockdev gir1.2-umockdev-1.0 python3-gi
     once "$VENV" dev requirements/build.txt requirements/dev.txt -- pinned "$VENV" dev
     environment "$PEERS"
     once "$PEERS" build requirements/build.txt -- pinned "$PEERS" build
