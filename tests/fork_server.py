@@ -24,7 +24,7 @@ from types import TracebackType
 from typing import Any, Self
 
 ROOT = Path(__file__).resolve().parents[1]
-_PRELOADED = ("dpptag.cli.line", "dpptag.cli.scan", "dpptag.devices.nfcpy_driver", "dpptag.sim.__main__")
+_PRELOADED = ("dpptag.cli.line", "dpptag.cli.scan", "dpptag.devices.nfcpy", "dpptag.sim.__main__")
 _LIMIT = 1 << 16
 
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from dpptag.devices.nfcpy_driver import NfcpyReader
+from dpptag.devices.nfcpy import NfcpyReader
 from dpptag.sim import SimulatedReader, start
 
 SOURCE = Path(__file__).resolve().parents[1] / "src"

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from dpptag.devices.nfcpy_driver import NfcpyReader
+from dpptag.devices.nfcpy import NfcpyReader
 from dpptag.sim import start
 from tests.needs import program_path
 from tests.sim_fixtures import ONE_TAG, UID, stored_pages
@@ -80,7 +80,7 @@ def test_libnfc_finds_the_reader_that_our_driver_left_unclosed() -> None:
         reader = NfcpyReader(sim.path)
         link = reader.sense()
         assert link is not None
-        reader._close_port()
+        reader.port._release()
         assert sim.unused.wait(10)
         assert UID.hex(sep=" ").replace(" ", "  ") in libnfc("nfc-list", port=sim.path)
 

@@ -11,7 +11,8 @@ import pytest
 
 from dpptag import logs
 from dpptag.devices import open_nfc, parse_device_path
-from dpptag.devices.nfcpy_driver import NfcpyReader, _LoggedTty
+from dpptag.devices.nfcpy import NfcpyReader
+from dpptag.devices.nfcpy.serial_pn532 import LoggedTty
 from dpptag.errors import (
     DeviceBusy,
     DeviceLost,
@@ -24,7 +25,8 @@ from dpptag.errors import (
     TagSwapped,
 )
 from dpptag.sim import SimulatedReader, start
-from dpptag.sim.type2 import NAK_CRC, Type2Chip
+from dpptag.sim.chip import NAK_CRC
+from dpptag.sim.type2 import Type2Chip
 from tests.sim_fixtures import ONE_TAG, SOURCE, UID, connected, sim_process, stored_pages
 
 OPENING = 14  # host commands, measured: 02 14 | nfcpy's 00 02 12 32 32 32 32 32 32 32 and mute | our timings
@@ -416,9 +418,7 @@ def test_a_node_behind_a_link_is_opened(tmp_path: Path) -> None:
 
 
 def test_a_second_opening_is_refused_with_the_holder() -> None:
-    opened = (
-        "import sys; from dpptag.devices.nfcpy_driver import NfcpyReader; NfcpyReader(sys.argv[1]); print(); input()"
-    )
+    opened = "import sys; from dpptag.devices.nfcpy import NfcpyReader; NfcpyReader(sys.argv[1]); print(); input()"
     with start(ONE_TAG) as sim:
         with subprocess.Popen(
             [sys.executable, "-c", opened, sim.path],
@@ -459,14 +459,14 @@ def test_the_reader_works_at_the_fastest_speed_of_its_profile(baud: int) -> None
 
 
 def test_a_port_that_cannot_do_the_fast_speed_stays_at_the_safe_one(monkeypatch: pytest.MonkeyPatch) -> None:
-    change_over = _LoggedTty.set_baudrate
+    change_over = LoggedTty.set_baudrate
 
-    def refuse_921600(tty: _LoggedTty, baudrate: int) -> None:
+    def refuse_921600(tty: LoggedTty, baudrate: int) -> None:
         if baudrate == 921600:
             raise ValueError("Invalid baud rate: 921600")
         change_over(tty, baudrate)
 
-    monkeypatch.setattr(_LoggedTty, "set_baudrate", refuse_921600)
+    monkeypatch.setattr(LoggedTty, "set_baudrate", refuse_921600)
     with connected(bauds=(115200, 921600)) as (sim, reader):
         assert sim.chip.baud == 115200
         assert reader.sense() is not None
@@ -494,9 +494,10 @@ def test_every_frame_is_logged_and_a_password_is_masked(caplog: pytest.LogCaptur
     with connected() as (_, reader):
         link = reader.sense()
         assert link is not None
-        with caplog.at_level(logs.TRAFFIC, logger="dpptag.devices.nfcpy_driver"):
+        with caplog.at_level(logs.TRAFFIC, logger="dpptag.devices.nfcpy"):
             link.get_version()
-            reader._exchange(bytes.fromhex("1B11223344"), UID)
+            with pytest.raises(TagNak):
+                link.authenticate(bytes.fromhex("11223344"))
     frames = [record.message for record in caplog.records if record.levelno == logs.TRAFFIC]
     assert "> 0000ff03fdd4426" in "".join(frames)
     assert "> 0000ff07f9d4421b********" in "".join(frames)
@@ -509,7 +510,7 @@ def test_every_frame_is_logged_and_a_password_is_masked(caplog: pytest.LogCaptur
 
 def reader_killed_while_held(path: str) -> subprocess.Popen[bytes]:
     script = (
-        "import sys; from dpptag.devices.nfcpy_driver import NfcpyReader\n"
+        "import sys; from dpptag.devices.nfcpy import NfcpyReader\n"
         "link = NfcpyReader(sys.argv[1], bauds=(921600,)).sense()\n"
         "for page in range(4, 40): link.write(page, b'abcd')"
     )

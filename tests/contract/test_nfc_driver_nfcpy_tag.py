@@ -7,7 +7,7 @@ import nfc.clf
 import nfc.tag
 import pytest
 
-from dpptag.devices.nfcpy_driver import NfcpyReader
+from dpptag.devices.nfcpy import NfcpyReader
 from tests.sim_fixtures import ONE_TAG, UID, connected
 
 URI_RECORD = bytes.fromhex("D1010F5504") + b"example.com/01"
@@ -15,7 +15,7 @@ URI_RECORD = bytes.fromhex("D1010F5504") + b"example.com/01"
 
 def nfcpy_tag(reader: NfcpyReader) -> Any:
     frontend = nfc.ContactlessFrontend()
-    frontend.device = reader._device
+    frontend.device = reader.port.device
     return nfc.tag.activate(frontend, frontend.sense(nfc.clf.RemoteTarget("106A")))
 
 

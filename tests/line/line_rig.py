@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from dpptag.codec.planner import Placement
-from dpptag.devices.nfcpy_driver import NfcpyReader
+from dpptag.devices.nfcpy import NfcpyReader
 from dpptag.ledger import Ledger
 from dpptag.line import (
     JobPlan,

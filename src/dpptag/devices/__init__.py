@@ -21,7 +21,7 @@ def open_nfc(path: DevicePath, *, node: str | None = None, user_profiles: Path |
     started and will close after the reader. ``user_profiles`` is a folder of the user's own firmware profiles.
     Raises ProfileError, DeviceNotFound, DeviceBusy, DeviceLost, DeviceProtocolError.
     """
-    from dpptag.devices.nfcpy_driver import NfcpyReader
+    from dpptag.devices.nfcpy import NfcpyReader
     from dpptag.devices.profiles import load_profile
 
     profile = load_profile(path.profile, user_dir=user_profiles)

@@ -1,0 +1,34 @@
+"""The frames between host and reader in the traffic log, secrets masked, and waits that end."""
+
+from __future__ import annotations
+
+import logging
+
+from dpptag import logs
+from dpptag.devices.raw_port import Hidden
+
+LOG = logging.getLogger("dpptag.devices.nfcpy")
+
+
+class Traffic:
+    """Logs frames. While :attr:`hidden` is set, what it names of :attr:`tag_frame` is masked wherever it travels."""
+
+    def __init__(self) -> None:
+        self.tag_frame = b""
+        self.hidden: Hidden | None = None
+
+    def hide(self, tag_frame: bytes, hidden: Hidden | None) -> None:
+        self.tag_frame, self.hidden = tag_frame, hidden
+
+    def sent(self, frame: bytes) -> None:
+        if self.hidden is None:
+            logs.traffic(LOG, ">", frame)
+            return
+        at = frame.find(self.tag_frame)
+        spans = [(0, len(frame))] if at < 0 else [(at + self.hidden.start, at + self.hidden.stop)]
+        # The sum over the frame would give one unknown byte away.
+        logs.traffic(LOG, ">", frame, [*spans, (max(len(frame) - 2, 0), len(frame))])
+
+    def received(self, frame: bytes) -> None:
+        whole = self.hidden is not None and self.hidden.answer
+        logs.traffic(LOG, "<", frame, [(0, len(frame))] if whole else ())
