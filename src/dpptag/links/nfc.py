@@ -71,8 +71,11 @@ class Type2Link(Protocol):
     def fast_read(self, first: int, last: int) -> bytes:
         """FAST_READ: 4 bytes for each page from ``first`` to ``last``, both included; the length is checked."""
 
-    def write(self, page: int, data: bytes) -> None:
-        """WRITE: 4 bytes to one page, acknowledged. After TagNak the chip is mute until :meth:`reselect`."""
+    def write(self, page: int, data: bytes, *, secret: bool = False) -> None:
+        """WRITE: 4 bytes to one page, acknowledged. After TagNak the chip is mute until :meth:`reselect`.
+
+        ``secret`` (a password page) masks the data in the traffic log; no error ever holds it.
+        """
 
     def authenticate(self, password: bytes) -> bytes:
         """PWD_AUTH with 4 bytes: the 2-byte PACK. TagNak for a wrong password; the chip is then mute until reselect.

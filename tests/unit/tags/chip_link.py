@@ -7,7 +7,8 @@ from typing import Literal
 
 from dpptag.errors import TagLost, TagNak, TagSwapped
 from dpptag.links import Technology
-from dpptag.sim.type2 import ACK, MODELS, Nibble, Type2Chip
+from dpptag.sim.chip import ACK, Nibble
+from dpptag.sim.type2 import MODELS, Type2Chip
 
 UID = bytes.fromhex("04112233445566")
 
@@ -79,7 +80,7 @@ class ChipLink:
         assert 0 < last - first + 1 <= self.fast_read_pages
         return self._bytes(bytes((0x3A, first, last)))
 
-    def write(self, page: int, data: bytes) -> None:
+    def write(self, page: int, data: bytes, *, secret: bool = False) -> None:
         assert len(data) == 4
         if self.writes_left == 0:
             if self.tear is not None:
