@@ -1,4 +1,4 @@
-"""The one door to cryptography: hashes, ECDSA, EdDSA, key files, key thumbprints.
+"""The one door to cryptography: hashes, ECDSA, EdDSA, AES, key files, key thumbprints.
 
 ``verify`` returns nothing or raises BadSignature. Signatures are ``r || s``, 64 bytes, as COSE writes them
 (RFC 9053 section 2.1); they are malleable and never an identifier.
@@ -282,3 +282,79 @@ def write_secret_file(path: Path, content: bytes) -> None:
         if created:  # half a key is of no use, and would stand in the way of the next try
             path.unlink(missing_ok=True)
         raise KeyFileError(f"cannot write {path}: {exc.strerror}", code="key-write", path=str(path)) from exc
+
+
+# AES for tag keys and secure messaging. Imported where it is used: the verifier of signatures starts without ciphers.
+AES_BYTES: Final = 16
+"""AES-128: key, block, CMAC."""
+
+
+def aes_encrypt_block(key: bytes, block: bytes) -> bytes:
+    """One block under AES-128 in ECB mode."""
+    return _aes(key, None, block, encrypt=True)
+
+
+def aes_cbc_encrypt(key: bytes, iv: bytes, data: bytes) -> bytes:
+    """AES-128 CBC of whole blocks; no padding is added."""
+    return _aes(key, iv, data, encrypt=True)
+
+
+def aes_cbc_decrypt(key: bytes, iv: bytes, data: bytes) -> bytes:
+    """AES-128 CBC of whole blocks; no padding is removed."""
+    return _aes(key, iv, data, encrypt=False)
+
+
+def _aes(key: bytes, iv: bytes | None, data: bytes, *, encrypt: bool) -> bytes:
+    from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
+
+    if len(key) != AES_BYTES:
+        raise ValueError("not an AES-128 key")
+    # ECB for single blocks alone: initialisation vectors and key derivation of the chips (NT4H2421Gx 9.1.4).
+    mode = modes.ECB() if iv is None else modes.CBC(iv)  # noqa: S305
+    cipher = Cipher(algorithms.AES(key), mode)
+    context = cipher.encryptor() if encrypt else cipher.decryptor()
+    return context.update(data) + context.finalize()
+
+
+def aes_cmac(key: bytes, data: bytes) -> bytes:
+    """AES-CMAC (RFC 4493), 16 bytes."""
+    from cryptography.hazmat.primitives.ciphers.algorithms import AES
+    from cryptography.hazmat.primitives.cmac import CMAC
+
+    if len(key) != AES_BYTES:
+        raise ValueError("not an AES-128 key")
+    mac = CMAC(AES(key))
+    mac.update(data)
+    return mac.finalize()
+
+
+def is_same(a: bytes, b: bytes) -> bool:
+    """Compare secrets or MACs in a time that does not depend on where they differ."""
+    from cryptography.hazmat.primitives.constant_time import bytes_eq
+
+    return bytes_eq(a, b)
+
+
+def passphrase_key(passphrase: bytes, salt: bytes, cost: int) -> bytes:
+    """32 bytes by scrypt (RFC 7914) with N = 2 ** ``cost``, r = 8, p = 1, in N KiB of memory."""
+    from cryptography.hazmat.primitives.kdf.scrypt import Scrypt
+
+    return Scrypt(salt=salt, length=32, n=1 << cost, r=8, p=1).derive(passphrase)
+
+
+def seal(key: bytes, nonce: bytes, plain: bytes, header: bytes) -> bytes:
+    """AES-GCM (SP 800-38D): ciphertext and tag; ``header`` is protected too. A nonce is used once under one key."""
+    from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+    return AESGCM(key).encrypt(nonce, plain, header)
+
+
+def unseal(key: bytes, nonce: bytes, sealed: bytes, header: bytes) -> bytes:
+    """What :func:`seal` sealed. Raises KeyFileError for another key, or a byte changed in ``sealed`` or ``header``."""
+    from cryptography.exceptions import InvalidTag
+    from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+    try:
+        return AESGCM(key).decrypt(nonce, sealed, header)
+    except InvalidTag:
+        raise KeyFileError("wrong passphrase, or a damaged key file", code="key-passphrase-wrong") from None
