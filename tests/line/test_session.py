@@ -16,7 +16,8 @@ from dpptag.ledger import Ledger
 from dpptag.line import JobPlan, KeyJudge, Phase, RunEnd, TagRecord, read_job
 from dpptag.model.identifiers import ChipNumber
 from dpptag.model.outcome import RowState, TagOutcome
-from dpptag.sim.type2 import Answer, Type2Chip
+from dpptag.sim.chip import Answer
+from dpptag.sim.type2 import Type2Chip
 from dpptag.tags import identify, write_and_verify
 from tests.line.line_rig import LineRig, Told, at, write_commands
 

@@ -6,10 +6,10 @@ An answer is bytes, a :class:`Nibble` (a 4-bit ACK or NAK, Type A alone), or Non
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import Enum, unique
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, Final, Protocol, runtime_checkable
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,6 +18,10 @@ class Nibble:
 
     value: int
 
+
+ACK: Final = Nibble(0xA)
+NAK_ARGUMENT: Final = Nibble(0x0)
+NAK_CRC: Final = Nibble(0x1)
 
 Answer = bytes | Nibble | None
 
@@ -110,12 +114,30 @@ class Kind:
     uid_bytes: int
 
 
+Program = Callable[[int, bytes], bytes]
+"""What the cells of unit number N (a page, a block) keep of the bytes that were written to it."""
+
+
+def unchanged(_unit: int, data: bytes) -> bytes:
+    """The :data:`Program` of sound cells."""
+    return data
+
+
 @runtime_checkable
 class Tearable(Protocol):
-    """A chip whose cells can be disturbed: ``program`` gives what unit number N keeps of a write."""
+    """A chip whose cells can be disturbed. The field sets ``program``, so it must be an ordinary attribute."""
 
-    program: Any
+    program: Program
 
-    def tear(self, frame: bytes) -> bool:
-        """Execute ``frame`` and stop inside the programming of its last unit, half of it done; False where ``frame``
-        is no write."""
+    def tear(self, execute: Callable[[], object]) -> bool:
+        """Call ``execute`` (it hands this chip one frame, or one APDU), and stop inside the programming of its last
+        unit: half of it is done, and the rest erased. False where nothing was programmed: then all is as without.
+        """
+
+
+@runtime_checkable
+class Fading(Protocol):
+    """A chip whose cells can forget: the fault ``weak`` needs it."""
+
+    def fade(self, unit: int) -> None:
+        """One bit of a unit is wrong from now on."""

@@ -6,19 +6,26 @@
 ``short@N``       host command N is executed, its answer is cut in the middle
 ``hold@N``        the reader goes silent before it executes host command N, until the client has closed the port
 ``hold-after@N``  the same, after it executed host command N and before it answers
-``nak@N``         the first tag command at or after host command N is answered by NAK 0h and not executed
+``nak@N``         the first tag command at or after host command N is refused and not executed: NAK 0h, or what
+                  stands for it in another technology (:mod:`dpptag.sim.refusal`)
 ``mute@N``        the first tag command at or after host command N is neither executed nor answered
 ``noise@N``       the first answer of two bytes or more at or after host command N has a bit turned over on the air
 ``duplicate@N``   the first FAST_READ at or after host command N is answered with its last page sent twice
-``tear@N``        the first page write at or after host command N is cut off half programmed, and the tag leaves
+``tear@N``        the first write at or after host command N is cut off half programmed, and the tag leaves
+``deny@N``        the first write at or after host command N is done, and a PC/SC reader says that it failed
 ``pull@N``        the tag leaves before host command N, and is back when the client has closed the port
 ``pull@N+K``      the same, and back after K polls that found nothing
-``swap@N``        before host command N the next tag of the population takes the place of the one in the field
-``bitflip@P``     every write of page P is acknowledged, and one bit of it is stored wrong
+``swap@N``        before host command N the next tag of the population takes the place of the one in the field; after
+                  the last tag, and so in a population of one, the field is empty from then on
+``swap@N+K``      the same, and the first tag is back after K polls that found the other one, or an empty field
+``bitflip@P``     every write of page (or block) P is acknowledged, and one bit of it is stored wrong
 ``bitflip@P+K``   the same for the first K writes
 ``weak@P``        every write of page P reads right until the tag loses power; then one bit of it is wrong
 ``weak@P+K``      the same for the first K writes
 ================  ====================================================================================================
+
+Polls count where they are of the technology of the tag that is waited for. The numbers and the schedule know nothing of
+the reader: every reader model counts its host commands through :class:`dpptag.sim.host.HostCommands`.
 """
 
 from __future__ import annotations
@@ -44,6 +51,7 @@ class FaultKind(Enum):
     NOISE = "noise"
     DUPLICATE = "duplicate"
     TEAR = "tear"
+    DENY = "deny"
     PULL = "pull"
     SWAP = "swap"
     BITFLIP = "bitflip"
@@ -51,10 +59,10 @@ class FaultKind(Enum):
 
 
 _ON_TAG_COMMAND: Final = frozenset(
-    {FaultKind.NAK, FaultKind.MUTE, FaultKind.NOISE, FaultKind.DUPLICATE, FaultKind.TEAR}
+    {FaultKind.NAK, FaultKind.MUTE, FaultKind.NOISE, FaultKind.DUPLICATE, FaultKind.TEAR, FaultKind.DENY}
 )
 _ON_PAGE: Final = frozenset({FaultKind.BITFLIP, FaultKind.WEAK})
-_COUNTED: Final = frozenset({FaultKind.PULL}) | _ON_PAGE
+_COUNTED: Final = frozenset({FaultKind.PULL, FaultKind.SWAP}) | _ON_PAGE
 _FAULT: Final = re.compile(r"([a-z-]+)@([0-9]{1,9})(?:\+([0-9]{1,9}))?", re.ASCII)
 
 
@@ -100,11 +108,17 @@ class FaultSchedule:
 
     def due(self, kind: FaultKind) -> Fault | None:
         """The waiting fault of this kind that the present host command sets off; it is then counted as fired."""
+        fault = self.waiting(kind)
+        if fault is not None:
+            self._waiting.remove(fault)
+            self._fire(fault)
+        return fault
+
+    def waiting(self, kind: FaultKind) -> Fault | None:
+        """What :meth:`due` would give; nothing is counted."""
         for fault in self._waiting:
             late = fault.kind in _ON_TAG_COMMAND and self.host_command > fault.at
             if fault.kind is kind and (fault.at == self.host_command or late):
-                self._waiting.remove(fault)
-                self._fire(fault)
                 return fault
         return None
 

@@ -1,62 +1,29 @@
-"""What stands in the reader's field: a lone tag, or a belt of tags that pass one after another.
+"""What stands in the reader's field, of any technology: a lone tag, or a belt of tags that pass one after another.
 
 The belt has no clock. A tag leaves after ``dwell`` activations in a row without a memory command between them; the poll
 that finds it gone is answered "nothing", the next poll finds the next tag. After the last tag the field stays empty.
+Polls of a technology that the tag does not speak find nothing and count for nothing.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Final, Protocol
+from typing import Final
 
-from dpptag.sim.faults import Fault, FaultKind, FaultSchedule, one_bit_wrong
-from dpptag.sim.type2 import ACK, NAK_ARGUMENT, PAGE, Answer, Command, State, Type2Chip
+from dpptag.sim import air
+from dpptag.sim.chip import Answer, ApduChip, Chip, Fading, FelicaChip, Nibble, Rf, Tearable, TypeAChip
+from dpptag.sim.faults import Fault, FaultKind, FaultSchedule
+from dpptag.sim.frames import (
+    FAST_READ,
+    PAGE,
+    begins_chain,
+    is_inventory,
+    touches_memory,
+)
+from dpptag.sim.refusal import refused, refused_apdu
 
-_MEMORY_COMMANDS: Final = frozenset({Command.READ, Command.FAST_READ, Command.WRITE, Command.COMPATIBILITY_WRITE})
-
-# Air times in microseconds at 106 kbit/s (NTAG213F/216F rev 3.1 p.33-41; NTAG203 rev 3.0 p.20 for the write).
-_BYTE_US: Final = 85
-_FRAME_DELAY_US: Final = 91
-_WRITE_US: Final = 4_930
-_ACTIVATION_US: Final = 7_500
-_SILENCE_US: Final = 5_000
-
-
-class TypeAChip(Protocol):
-    """What the field needs of a chip; :class:`Type2Chip` and :class:`SilentChip` are such."""
-
-    @property
-    def kind(self) -> str: ...
-    @property
-    def uid(self) -> bytes: ...
-    @property
-    def atqa(self) -> int: ...
-    @property
-    def sak(self) -> int: ...
-    def power(self, on: bool) -> None: ...
-    def select(self) -> bool: ...
-    def exchange(self, frame: bytes) -> Answer: ...
-
-
-class SilentChip:
-    """A Type A card that is selected with a SAK of its own and then answers nothing: what dpptag must refuse."""
-
-    atqa: Final = 0x0004
-
-    def __init__(self, sak: int, uid: bytes) -> None:
-        self.sak = sak
-        self.uid = uid
-        self.kind = f"SAK{sak:02X}"
-        self.state = State.OFF
-
-    def power(self, on: bool) -> None:
-        self.state = State.IDLE if on else State.OFF
-
-    def select(self) -> bool:
-        return self.state is not State.OFF
-
-    def exchange(self, frame: bytes) -> Answer:
-        return None
+_INVENTORY: Final = bytes.fromhex("260100")  # one slot, high data rate, no mask (ISO/IEC 15693-3 10.3.1)
+_POLLING: Final = 0x00
 
 
 class Field:
@@ -64,7 +31,7 @@ class Field:
 
     def __init__(
         self,
-        tags: Sequence[TypeAChip],
+        tags: Sequence[Chip],
         *,
         position: int = 0,
         dwell: int = 3,
@@ -82,24 +49,27 @@ class Field:
         self._activations = 0
         self._pulled: Fault | None = None
         self._polls_away = 0
-        self._weak_pages: set[int] = set()
+        self._swapped_from: tuple[int, int] | None = None
+        self._weak_units: set[int] = set()
+        self._mid_chain = False
         for tag in self.tags:
-            if isinstance(tag, Type2Chip):
+            if isinstance(tag, Tearable):
                 tag.program = self._program
 
     @property
-    def tag(self) -> TypeAChip | None:
+    def tag(self) -> Chip | None:
         """The tag in the field, powered or not."""
-        if self._pulled is not None or self.position >= len(self.tags):
-            return None
-        return self.tags[self.position]
+        return None if self._pulled is not None else self._at(self.position)
 
     def power(self, on: bool) -> None:
+        """The field of the reader on or off; the tag in it starts anew."""
         self.rf_on = on
         if not on:
             self._cut_power()
         elif self.tag is not None:
             self.tag.power(True)
+
+    # Tags come and go
 
     def pull(self, fault: Fault) -> None:
         """The tag leaves; with a count it is back after so many polls, else only at :meth:`put_back`."""
@@ -112,102 +82,193 @@ class Field:
         if self.tag is not None:
             self.tag.power(self.rf_on)
 
-    def swap(self) -> None:
-        """The next tag of the population takes the present one's place."""
+    def swap(self, fault: Fault | None = None) -> None:
+        """The next tag of the population takes the present one's place: nothing at all where there is no next one.
+
+        With a count the first tag is back after so many polls that found the other one, or found it missing.
+        """
         self._remove()
+        if fault is not None and fault.count is not None:
+            self._swapped_from = self.position, fault.count
         self._move_on()
         self.put_back()
 
-    def poll(self, uid: bytes = b"") -> TypeAChip | None:
-        """REQA to SELECT; with ``uid`` only that chip. Returns the chip now active, or None."""
+    def _tag_for(self, rf: Rf) -> Chip | None:
+        """What a poll of this technology meets: tags ordered back come back first, tags that are due to leave leave."""
         self.power(True)
-        self.simulated_us += _ACTIVATION_US
-        if self._pulled is not None:
-            self._polls_away += 1
-            if self._pulled.count is not None and self._polls_away > self._pulled.count:
-                self.put_back()
+        self.simulated_us += air.ACTIVATION_US[rf]
+        self._come_back(rf)
         tag = self.tag
-        if tag is None:
+        if tag is None or tag.rf is not rf:
             return None
-        if len(self.tags) > 1 and self._activations >= self.dwell:
+        if len(self.tags) > 1 and self._activations >= self.dwell and self._swapped_from is None:
             self._remove()
             self._move_on()
             return None
-        if (uid and uid != tag.uid) or not tag.select():
-            return None
-        self._activations += 1
         return tag
 
-    def exchange(self, frame: bytes) -> Answer:
-        """One command to the active tag; a write is saved before its ACK is returned."""
-        self.exchanges += 1
-        tag = self.tag
-        if tag is None or not self.rf_on:
-            self.simulated_us += _SILENCE_US
-            return None
-        command = frame[0] if frame else None
-        if command in _MEMORY_COMMANDS:
-            self._activations = 0
-        if self.faults.due(FaultKind.MUTE):
-            return None
-        if self.faults.due(FaultKind.NAK):
-            tag.exchange(b"\xff")  # an unknown command: the chip falls out of ACTIVE as after any NAK
-            return NAK_ARGUMENT
-        if command == Command.WRITE and isinstance(tag, Type2Chip) and (fault := self.faults.due(FaultKind.TEAR)):
-            self._tear(tag, frame, fault)
-            return None
-        before = _counters(tag)
-        answer = tag.exchange(frame)
-        if answer is ACK or _counters(tag) != before:
-            self.save()
-        if command == Command.FAST_READ and isinstance(answer, bytes) and self.faults.due(FaultKind.DUPLICATE):
-            answer += answer[-PAGE:]
-        self.simulated_us += _air_us(frame, answer)
-        return answer
+    def _come_back(self, rf: Rf) -> None:
+        absent = self._at(self.position)
+        if self._pulled is not None and absent is not None and absent.rf is rf:
+            self._polls_away += 1
+            if self._pulled.count is not None and self._polls_away > self._pulled.count:
+                self.put_back()
+        if self._swapped_from is not None:
+            first, polls_left = self._swapped_from
+            standing = self.tag if self.tag is not None else self._at(first)
+            if polls_left == 0 and self.tags[first].rf is rf:
+                self._remove()
+                self._swapped_from, self.position = None, first
+                self.put_back()
+                self.save()
+            elif polls_left and standing is not None and standing.rf is rf:
+                self._swapped_from = first, polls_left - 1
 
-    def _program(self, page: int, data: bytes) -> bytes:
-        self._weak_pages.discard(page)
-        if self.faults.is_weak(page):
-            self._weak_pages.add(page)
-        return self.faults.stored(page, data)
-
-    def _tear(self, tag: Type2Chip, frame: bytes, fault: Fault) -> None:
-        """Half of the page is programmed, the rest is erased; the tag is gone before it could answer."""
-        tag.program = lambda _page, data: data[: PAGE // 2] + b"\xff" * (PAGE // 2)
-        tag.exchange(frame)
-        tag.program = self._program
-        self.pull(fault)
-        self.save()
+    def _at(self, position: int) -> Chip | None:
+        return self.tags[position] if position < len(self.tags) else None
 
     def _remove(self) -> None:
         self._cut_power()
         self._activations = 0
 
-    def _cut_power(self) -> None:
-        """The tag in the field, if any, loses its power, and what its weak cells held."""
-        tag = self.tag
-        if tag is None:
-            return
-        tag.power(False)
-        if isinstance(tag, Type2Chip) and self._weak_pages:
-            for page in self._weak_pages:
-                tag.pages[page] = one_bit_wrong(tag.pages[page])
-            self._weak_pages.clear()
-            self.save()
-
     def _move_on(self) -> None:
         self.position += 1
         self.save()
 
+    # Polls
 
-def _counters(tag: TypeAChip) -> tuple[int, int]:
-    return (tag.counter, tag.failed_passwords) if isinstance(tag, Type2Chip) else (0, 0)
+    def poll(self, uid: bytes = b"") -> TypeAChip | None:
+        """REQA to SELECT; with ``uid`` only that chip. Returns the Type A chip now active, or None."""
+        tag = self._tag_for(Rf.A)
+        if not isinstance(tag, TypeAChip) or (uid and uid != tag.uid) or not tag.select():
+            return None
+        self._activations += 1
+        return tag
+
+    def poll_f(self, system_code: int = 0xFFFF, request: int = 0) -> tuple[FelicaChip, bytes] | None:
+        """FeliCa polling: the chip and what it answered, IDm and PMm (with ``request`` 1 its system code behind)."""
+        tag = self._tag_for(Rf.F)
+        if not isinstance(tag, FelicaChip) or (answer := tag.poll(system_code, request)) is None:
+            return None
+        self._activations += 1
+        return tag, answer
+
+    def inventory(self) -> Chip | None:
+        """One ISO/IEC 15693 inventory of one slot, answered by the chip itself; the chip, or None."""
+        tag = self._tag_for(Rf.V)
+        if tag is None or not isinstance(tag.exchange(_INVENTORY), bytes):
+            return None
+        self._activations += 1
+        return tag
+
+    # Exchanges
+
+    def exchange(self, frame: bytes, rf: Rf | None = None) -> Answer:
+        """One frame to the tag; a change is saved before its answer is returned.
+
+        With ``rf`` a tag of another technology does not hear it. A FeliCa polling or an ISO/IEC 15693 inventory sent
+        this way is a poll like any other.
+        """
+        if rf is not None and (self.tag is None or self.tag.rf is not rf) and not self._is_poll(rf, frame):
+            self.exchanges += 1
+            self.simulated_us += air.exchange_us(rf, frame, None, programmed=False)
+            return None
+        technology = rf or (self.tag.rf if self.tag is not None else Rf.A)
+        if self._is_poll(technology, frame):
+            return self._raw_poll(technology, frame)
+        return self._exchange(frame, technology, lambda tag: tag.exchange(frame), refused)
+
+    def apdu(self, command: bytes) -> bytes | None:
+        """One whole APDU to an ISO/IEC 14443-4 chip, for readers that run the block protocol themselves."""
+
+        def answered(tag: Chip) -> Answer:
+            return tag.apdu(command) if isinstance(tag, ApduChip) else None
+
+        answer = self._exchange(command, Rf.A, answered, refused_apdu)
+        return answer if isinstance(answer, bytes) else None
+
+    def _exchange(
+        self,
+        frame: bytes,
+        rf: Rf,
+        answered: Callable[[Chip], Answer],
+        refuse: Callable[[Chip, bytes], Answer],
+    ) -> Answer:
+        self.exchanges += 1
+        tag = self.tag
+        if tag is None or not self.rf_on:
+            self.simulated_us += air.exchange_us(rf, frame, None, programmed=False)
+            return None
+        if touches_memory(tag, frame):
+            self._activations = 0
+        if self.faults.due(FaultKind.MUTE):
+            return None
+        mid_chain, self._mid_chain = self._mid_chain, begins_chain(tag, frame)
+        # A command that has begun is not refused half-way: a chip would execute what it has put together.
+        if not mid_chain and self.faults.due(FaultKind.NAK):
+            return refuse(tag, frame)
+        before = tag.changes
+        answer = self._answered(tag, answered)
+        changed = tag.changes != before
+        if changed:
+            self.save()
+        if frame[:1] == FAST_READ and _is_type2(tag) and isinstance(answer, bytes):
+            answer = self._duplicated(answer)
+        # A Type 2 chip that counts a READ says nothing of the time that takes.
+        programmed = changed and (isinstance(answer, Nibble) or not _is_type2(tag))
+        self.simulated_us += air.exchange_us(tag.rf, frame, answer, programmed=programmed)
+        return answer
+
+    def _raw_poll(self, rf: Rf, frame: bytes) -> Answer:
+        if rf is Rf.V:
+            self.exchanges += 1
+            tag = self._tag_for(Rf.V)
+            answer = None if tag is None or self.faults.due(FaultKind.MUTE) else tag.exchange(frame)
+            self._activations += answer is not None
+            return answer
+        found = self.poll_f(int.from_bytes(frame[1:3], "big"), frame[3])
+        return None if found is None else b"\x01" + found[1]
+
+    def _is_poll(self, rf: Rf, frame: bytes) -> bool:
+        if rf is Rf.F:
+            return len(frame) == 5 and frame[0] == _POLLING
+        return rf is Rf.V and is_inventory(frame)
+
+    def _duplicated(self, answer: bytes) -> bytes:
+        return answer + answer[-PAGE:] if self.faults.due(FaultKind.DUPLICATE) else answer
+
+    # Disturbed cells
+
+    def _program(self, unit: int, data: bytes) -> bytes:
+        self._weak_units.discard(unit)
+        if self.faults.is_weak(unit):
+            self._weak_units.add(unit)
+        return self.faults.stored(unit, data)
+
+    def _answered(self, tag: Chip, answered: Callable[[Chip], Answer]) -> Answer:
+        """The answer; none where a tear was due and this was a write: the tag is gone before it could answer."""
+        if self.faults.waiting(FaultKind.TEAR) is None or not isinstance(tag, Tearable):
+            return answered(tag)
+        answers: list[Answer] = []
+        if not tag.tear(lambda: answers.append(answered(tag))):
+            return answers[0]
+        if fault := self.faults.due(FaultKind.TEAR):
+            self.pull(fault)
+        return None
+
+    def _cut_power(self) -> None:
+        """The tag in the field, if any, loses its power, and what its weak cells held."""
+        tag = self.tag
+        self._mid_chain = False
+        if tag is None:
+            return
+        tag.power(False)
+        if self._weak_units and isinstance(tag, Fading):
+            for unit in self._weak_units:
+                tag.fade(unit)
+            self._weak_units.clear()
+            self.save()
 
 
-def _air_us(frame: bytes, answer: Answer) -> int:
-    if frame and frame[0] == Command.WRITE:
-        return _WRITE_US
-    if answer is None:
-        return _SILENCE_US
-    answered = len(answer) + 2 if isinstance(answer, bytes) else 1
-    return (len(frame) + 2 + answered) * _BYTE_US + 2 * _FRAME_DELAY_US
+def _is_type2(tag: Chip) -> bool:
+    return isinstance(tag, TypeAChip) and tag.ats is None

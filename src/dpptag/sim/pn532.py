@@ -12,9 +12,10 @@ from enum import IntEnum, unique
 from types import MappingProxyType
 from typing import Final
 
+from dpptag.sim.chip import ACK, NAK_CRC, Answer, Nibble, TypeAChip
 from dpptag.sim.faults import FaultKind
-from dpptag.sim.field import Field, TypeAChip
-from dpptag.sim.type2 import ACK, NAK_CRC, Answer, Command, Nibble
+from dpptag.sim.field import Field
+from dpptag.sim.type2 import Command
 
 BAUD_RATES: Final = (9600, 19200, 38400, 57600, 115200, 230400, 460800, 921600, 1288000)
 FIRMWARE: Final = bytes.fromhex("32010607")

@@ -6,21 +6,23 @@ import json
 import os
 import random
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import unquote
 
 from dpptag.errors import UsageError
+from dpptag.sim.chip import Chip, Kind
 from dpptag.sim.faults import Fault, parse_fault
-from dpptag.sim.field import SilentChip, TypeAChip
-from dpptag.sim.type2 import MODELS, Type2Chip
+from dpptag.sim.kinds import KINDS, kind_of
 
 STATE_VERSION: Final = 1
 _KEYS: Final = ("state", "type", "tags", "uid", "seed", "dwell", "position", "fault")
-_TAGS: Final = re.compile(r"([A-Z0-9]+)(?:\*([0-9]{1,6}))?", re.ASCII)
-_SILENT: Final = re.compile(r"SAK([0-9A-F]{2})", re.ASCII)
+_TAGS: Final = re.compile(r"([A-Z0-9.-]+)(?:\*([0-9]{1,6}))?", re.ASCII)
+_UID_BYTES: Final = (4, 7, 8, 10)
+_TYPE_A_UID_BYTES: Final = (4, 7, 10)
+_CASCADE_TAG: Final = 0x88
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,8 +41,8 @@ class Options:
 def parse_query(query: str) -> Options:
     """Parse ``key=value&...``, percent-encoding undone and ``+`` kept. Raises UsageError.
 
-    ``state=FILE``, ``type=NTAG215``, ``tags=NTAG213*9+NTAG215*8``, ``uid=HEX,HEX``, ``seed=N``, ``dwell=N``,
-    ``position=N`` (put this tag of the belt into the field first), ``fault=nak@12,pull@30+2``.
+    ``state=FILE``, ``type=NTAG215``, ``tags=NTAG213*9+SLIX2*8`` (names of ``kinds.KINDS``), ``uid=HEX,HEX``,
+    ``seed=N``, ``dwell=N``, ``position=N`` (put this tag of the belt into the field first), ``fault=nak@12,pull@30+2``.
     """
     values: dict[str, str] = {}
     for part in filter(None, query.split("&")):
@@ -78,12 +80,12 @@ def _parse_types(text: str) -> tuple[str, ...]:
     types: list[str] = []
     for part in text.split("+"):
         match = _TAGS.fullmatch(part)
-        if match is None or not (match[1] in MODELS or _SILENT.fullmatch(match[1])):
+        if match is None or not (kind_of(match[1])):
             raise UsageError(
                 f"not a simulated tag: {part!r}",
                 code="sim-tag",
                 action="write TYPE or TYPE*COUNT with one of: "
-                + ", ".join(MODELS)
+                + ", ".join(KINDS)
                 + ", SAK20 (any SAK, answers nothing)",
             )
         types += [match[1]] * int(match[2] or 1)
@@ -95,42 +97,52 @@ def _parse_uid(text: str) -> bytes:
         uid = bytes.fromhex(text)
     except ValueError as exc:
         raise UsageError(f"uid= takes hex, not {text!r}", code="sim-uid", action="write uid=04A1B2C3D4E5F6") from exc
-    if len(uid) not in (4, 7):
-        raise UsageError(f"a simulated UID has 4 or 7 bytes, not {len(uid)}", code="sim-uid", action="give 7 bytes")
+    if len(uid) not in _UID_BYTES:
+        raise UsageError(
+            f"a simulated UID has 4, 7, 8 or 10 bytes, not {len(uid)}", code="sim-uid", action="give 7 bytes, or 8"
+        )
     return uid
 
 
-def _new_uid(source: random.Random) -> bytes:
-    """04h is NXP; SN3 is never 88h, the cascade tag (ISO/IEC 14443-3 6.5.4)."""
-    tail = bytearray(source.randbytes(6))
-    if tail[2] == 0x88:
-        tail[2] = 0x89
-    return b"\x04" + bytes(tail)
+def _kind(name: str) -> Kind:
+    kind = kind_of(name)
+    if kind is None:
+        raise ValueError(f"no simulated tag: {name!r}")
+    return kind
 
 
-def _chip(kind: str, uid: bytes, stored: dict[str, Any] | None = None) -> TypeAChip:
-    if silent := _SILENT.fullmatch(kind):
-        return SilentChip(int(silent[1], 16), uid)
-    stored = stored or {}
-    pages = [bytes.fromhex(page) for page in stored["pages"]] if "pages" in stored else None
-    chip = Type2Chip(MODELS[kind], uid, pages, signature=bytes.fromhex(stored.get("signature", "00" * 32)))
-    chip.counter = stored.get("counter", 0)
-    chip.failed_passwords = stored.get("failed_passwords", 0)
-    return chip
+def _new_uid(name: str, source: random.Random) -> bytes:
+    """Of 7 bytes, SN3 is never 88h, the cascade tag (ISO/IEC 14443-3 6.5.4)."""
+    kind = _kind(name)
+    uid = bytearray(kind.uid_head + source.randbytes(kind.uid_bytes - len(kind.uid_head)))
+    if len(uid) == 7 and uid[3] == _CASCADE_TAG:
+        uid[3] = _CASCADE_TAG + 1
+    return bytes(uid)
 
 
-def _record(chip: TypeAChip) -> dict[str, Any]:
-    record: dict[str, Any] = {"type": chip.kind, "uid": chip.uid.hex()}
-    if isinstance(chip, Type2Chip):
-        record["pages"] = [page.hex() for page in chip.pages]
-        record["signature"] = chip.signature.hex()
-        record["counter"] = chip.counter
-        record["failed_passwords"] = chip.failed_passwords
-    return record
+def _chip(name: str, uid: bytes, stored: Mapping[str, Any]) -> Chip:
+    """Raises ValueError for an unknown kind, a UID that it cannot have, or a record that is none of its own."""
+    kind = _kind(name)
+    alike = kind.uid_bytes in _TYPE_A_UID_BYTES and len(uid) in _TYPE_A_UID_BYTES
+    if len(uid) != kind.uid_bytes and not alike:
+        raise ValueError(f"the UID of {name} has {kind.uid_bytes} bytes, not {len(uid)}")
+    return kind.make(uid, stored)
+
+
+def _ordered_chip(name: str, uid: bytes) -> Chip:
+    try:
+        return _chip(name, uid, {})
+    except ValueError as exc:
+        raise UsageError(str(exc), code="sim-uid", action="give another uid=, or none") from exc
+
+
+def _record(chip: Chip) -> dict[str, Any]:
+    return {"type": chip.kind, "uid": chip.uid.hex(), **chip.record()}
 
 
 class StateFile:
-    """The tags in a JSON file: ``version``, ``position``, ``tags`` (type, uid, pages in hex) and ``faults_fired``.
+    """The tags in a JSON file: ``version``, ``position``, ``tags`` (type, uid, and the chip's own record) and
+    ``faults_fired``.
 
     A save is a rename, so that a killed process leaves the old file or the new one. It is not synced to the disk: the
     simulator survives the death of a process, not of the machine.
@@ -140,7 +152,7 @@ class StateFile:
         self.path = path
         self._last = ""
 
-    def load(self) -> tuple[list[TypeAChip], int, list[str]] | None:
+    def load(self) -> tuple[list[Chip], int, list[str]] | None:
         """Tags, position and fired faults; None where there is no file yet. Raises UsageError on anything else."""
         try:
             text = self.path.read_text(encoding="ascii")
@@ -159,7 +171,7 @@ class StateFile:
                 f"{self.path} is no state of the simulator: {exc}", code="sim-state", action="give another state=FILE"
             ) from exc
 
-    def save(self, tags: Sequence[TypeAChip], position: int, faults_fired: Sequence[str]) -> None:
+    def save(self, tags: Sequence[Chip], position: int, faults_fired: Sequence[str]) -> None:
         state = {
             "version": STATE_VERSION,
             "position": position,
@@ -185,7 +197,7 @@ class StateFile:
         )
 
 
-def populate(options: Options) -> tuple[list[TypeAChip], int, list[str]]:
+def populate(options: Options) -> tuple[list[Chip], int, list[str]]:
     """Tags, position, and faults fired in earlier runs: from the state file, or, where there is none yet, new ones."""
     stored = StateFile(options.state).load() if options.state is not None else None
     if stored is not None:
@@ -193,7 +205,7 @@ def populate(options: Options) -> tuple[list[TypeAChip], int, list[str]]:
     else:
         source = random.Random(options.seed) if options.seed is not None else random.SystemRandom()  # noqa: S311
         kinds = options.types if len(options.types) >= len(options.uids) else options.types[:1] * len(options.uids)
-        uids = [*options.uids, *(_new_uid(source) for _ in kinds[len(options.uids) :])]
-        tags = [_chip(kind, uid) for kind, uid in zip(kinds, uids, strict=True)]
+        uids = [*options.uids, *(_new_uid(kind, source) for kind in kinds[len(options.uids) :])]
+        tags = [_ordered_chip(kind, uid) for kind, uid in zip(kinds, uids, strict=True)]
         position, fired = 0, []
     return tags, position if options.position is None else options.position, fired

@@ -12,12 +12,12 @@ import pty
 import select
 import termios
 import threading
-from collections.abc import Callable
 from types import TracebackType
 from typing import Final, Self
 
-from dpptag.sim.faults import Fault, FaultKind, FaultSchedule
+from dpptag.sim.faults import Fault, FaultSchedule
 from dpptag.sim.field import Field
+from dpptag.sim.host import Announce, HostCommands
 from dpptag.sim.pn532 import HostSyntaxError, Pn532
 from dpptag.sim.pn532_frames import ACK, SYNTAX_ERROR, HostCommand, HostFrames, Signal, information_frame
 from dpptag.sim.population import Options, StateFile, parse_query, populate
@@ -28,8 +28,6 @@ _SPEEDS: Final = {
 _CLOSED_POLL_MS: Final = 2  # a master without a slave reports a hang-up at once, for ever: look again after this time
 _BITS_PER_BYTE: Final = 10  # 8N1
 _GARBAGE: Final = bytes.fromhex("0000FF 05 A0 5A A5 00 FF 17 2C")
-
-Announce = Callable[[dict[str, object]], None]
 
 
 class SimulatedReader:
@@ -49,13 +47,13 @@ class SimulatedReader:
         self.faults = FaultSchedule(options.faults, self._note_fault)
         self.field = Field(tags, position=position, dwell=options.dwell, faults=self.faults, save=self._save)
         self.chip = Pn532(self.field)
-        self.held = threading.Event()
+        self._host = HostCommands(self.field, announce)
+        self.held = self._host.held
         self.unused = threading.Event()
         self.unused.set()
         self._frames = HostFrames()
         self._last_answer = b""
         self._wire_us = 0
-        self._holding = False
         self._save()
         self._master, slave = pty.openpty()
         self.path = os.ttyname(slave)
@@ -148,18 +146,14 @@ class SimulatedReader:
     def _client_gone(self) -> None:
         """The client closed the port or died: what it left half said is void. The chip itself notices nothing."""
         self._frames.reset()
-        self.field.put_back()
-        if self._holding:
-            self._holding = False
-            self.held.clear()
-            self._announce({"released": self.faults.host_command})
+        self._host.client_gone()
         self.unused.set()
 
     def _host_baud(self) -> int:
         return _SPEEDS.get(termios.tcgetattr(self._master)[5], 0)
 
     def _heard(self, data: bytes, baud: int) -> None:
-        if self._holding:
+        if self._host.holding:
             return
         # The ACK that ends SetSerialBaudRate may be read after the host has changed over: a pty has no drain.
         if baud != self.chip.baud and not self.chip.awaits_baud_ack:
@@ -174,41 +168,21 @@ class SimulatedReader:
                 self._send(self._last_answer)
 
     def _host_command(self, frame: HostCommand) -> None:
-        if self._holding or (self.chip.asleep and not frame.wakes):
+        if self.chip.asleep and not frame.wakes:
             return
         self.chip.asleep = False
-        self.faults.host_command += 1
-        if self.faults.due(FaultKind.HOLD):
-            self._hold()
-            return
-        if fault := self.faults.due(FaultKind.PULL):
-            self.field.pull(fault)
-        if self.faults.due(FaultKind.SWAP):
-            self.field.swap()
-        if self.faults.due(FaultKind.NO_ANSWER):
-            return
-        answer = self._answer(frame.payload)
-        if self.faults.due(FaultKind.HOLD_AFTER):
-            self._hold()
-            return
-        self._last_answer = answer
-        if self.faults.due(FaultKind.GARBAGE):
-            answer = _GARBAGE
-        elif self.faults.due(FaultKind.SHORT):
-            answer = answer[: len(answer) // 2]
-        self._send(ACK + answer)
+        answer = self._host.run(lambda: self._answer(frame.payload), _GARBAGE)
+        if answer is not None:
+            self._send(ACK + answer)
 
     def _answer(self, payload: bytes) -> bytes:
         try:
             response = self.chip.command(payload)
         except HostSyntaxError:
-            return SYNTAX_ERROR
-        return b"" if response is None else information_frame(response)
-
-    def _hold(self) -> None:
-        self._holding = True
-        self._announce({"held": self.faults.host_command})
-        self.held.set()
+            self._last_answer = SYNTAX_ERROR
+        else:
+            self._last_answer = b"" if response is None else information_frame(response)
+        return self._last_answer
 
     def _send(self, data: bytes) -> None:
         self._wire_us += len(data) * _BITS_PER_BYTE * 1_000_000 // self.chip.baud

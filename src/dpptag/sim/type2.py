@@ -10,11 +10,13 @@ next power-up.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum, IntEnum, unique
 from types import MappingProxyType
-from typing import Final
+from typing import Any, Final
+
+from dpptag.sim.chip import ACK, NAK_ARGUMENT, Answer, Kind, Nibble, Program, Rf, unchanged
 
 PAGE: Final = 4
 
@@ -34,19 +36,7 @@ class Command(IntEnum):
     WRITE = 0xA2
 
 
-@dataclass(frozen=True, slots=True)
-class Nibble:
-    """A 4-bit answer, sent without parity and CRC."""
-
-    value: int
-
-
-ACK: Final = Nibble(0xA)
-NAK_ARGUMENT: Final = Nibble(0x0)
-NAK_CRC: Final = Nibble(0x1)
 NAK_AUTH_LIMIT: Final = Nibble(0x4)
-
-Answer = bytes | Nibble | None
 
 
 @unique
@@ -125,15 +115,13 @@ def factory_pages(model: Model, uid: bytes) -> list[bytes]:
     return pages
 
 
-def _unchanged(_page: int, data: bytes) -> bytes:
-    return data
-
-
 class Type2Chip:
     """One chip. ``pages`` is its memory, ``program`` what the cells keep of a write (a worn cell, a torn write)."""
 
     atqa: Final = 0x0044
     sak: Final = 0x00
+    ats: Final = None
+    rf: Final = Rf.A
 
     def __init__(
         self, model: Model, uid: bytes, pages: Sequence[bytes] | None = None, *, signature: bytes = bytes(32)
@@ -146,7 +134,8 @@ class Type2Chip:
         self.uid = uid
         self.pages = list(pages) if pages is not None else factory_pages(model, uid)
         self.signature = signature
-        self.program: Callable[[int, bytes], bytes] = _unchanged
+        self.program: Program = unchanged
+        self.changes = 0
         self.state = State.OFF
         self.counter = 0
         self.failed_passwords = 0
@@ -158,6 +147,33 @@ class Type2Chip:
     @property
     def kind(self) -> str:
         return self.model.name
+
+    def record(self) -> dict[str, Any]:
+        return {
+            "pages": [page.hex() for page in self.pages],
+            "signature": self.signature.hex(),
+            "counter": self.counter,
+            "failed_passwords": self.failed_passwords,
+        }
+
+    def tear(self, execute: Callable[[], object]) -> bool:
+        torn: list[int] = []
+
+        def half(page: int, data: bytes) -> bytes:
+            torn.append(page)
+            return data[: PAGE // 2] + b"\xff" * (PAGE // 2)
+
+        program, self.program = self.program, half
+        try:
+            execute()
+        finally:
+            self.program = program
+        return bool(torn)
+
+    def fade(self, unit: int) -> None:
+        page = self.pages[unit]
+        self.pages[unit] = bytes((page[0] ^ 0x01,)) + page[1:]
+        self.changes += 1
 
     def power(self, on: bool) -> None:
         """Field on or off. Power-up latches CFGLCK and forgets the password."""
@@ -241,6 +257,7 @@ class Type2Chip:
     def _count_read(self) -> None:
         if self.pages[self.model.cfg1][0] & 0x10 and not self._counted:
             self.counter = min(self.counter + 1, 0xFFFFFF)
+            self.changes += 1
             self._counted = True
 
     def _read_cnt(self) -> Answer:
@@ -262,8 +279,11 @@ class Type2Chip:
         if password != self.pages[self.model.pwd]:
             if limit:
                 self.failed_passwords += 1
+                self.changes += 1
             return NAK_ARGUMENT
-        self.failed_passwords = 0
+        if self.failed_passwords:
+            self.failed_passwords = 0
+            self.changes += 1
         self._authenticated = True
         return self.pages[self.model.pack][:2]
 
@@ -279,6 +299,7 @@ class Type2Chip:
         elif page == self.model.dynamic_lock:
             data = self._dynamic_lock_after(data)
         self.pages[page] = self.program(page, data)
+        self.changes += 1
         return ACK
 
     def _compatibility_write(self, page: int) -> Answer:
@@ -325,3 +346,17 @@ class Type2Chip:
         bits = int.from_bytes(page[:2], "little") | (int.from_bytes(data[:2], "little") & allowed)
         block_locks |= data[2] & ((1 << self.model.lock_bits // 2) - 1)
         return bits.to_bytes(2, "little") + bytes((block_locks, page[3]))
+
+
+def _kind(model: Model) -> Kind:
+    def make(uid: bytes, stored: Mapping[str, Any]) -> Type2Chip:
+        pages = [bytes.fromhex(page) for page in stored["pages"]] if "pages" in stored else None
+        chip = Type2Chip(model, uid, pages, signature=bytes.fromhex(stored.get("signature", "00" * 32)))
+        chip.counter = int(stored.get("counter", 0))
+        chip.failed_passwords = int(stored.get("failed_passwords", 0))
+        return chip
+
+    return Kind(make, uid_head=b"\x04", uid_bytes=7)
+
+
+KINDS: Final = MappingProxyType({name: _kind(model) for name, model in MODELS.items()})

@@ -3,9 +3,10 @@
 import pytest
 
 from dpptag.errors import UsageError
+from dpptag.sim.chip import ACK
 from dpptag.sim.faults import Fault, FaultKind, FaultSchedule, parse_fault
 from dpptag.sim.field import Field
-from dpptag.sim.type2 import ACK, MODELS, Type2Chip
+from dpptag.sim.type2 import MODELS, Type2Chip
 
 
 @pytest.mark.parametrize("kind", list(FaultKind))

@@ -3,8 +3,9 @@
 import pytest
 
 from dpptag.sim.faults import FaultSchedule, parse_fault
-from dpptag.sim.field import Field, SilentChip
+from dpptag.sim.field import Field
 from dpptag.sim.pn532 import HostSyntaxError, Pn532, crc_a
+from dpptag.sim.silent import SilentChip
 from dpptag.sim.type2 import MODELS, Type2Chip
 
 UID = bytes.fromhex("04A1B2C3D4E5F6")

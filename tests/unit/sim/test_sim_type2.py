@@ -2,7 +2,8 @@
 
 import pytest
 
-from dpptag.sim.type2 import ACK, MODELS, Answer, Nibble, Type2Chip
+from dpptag.sim.chip import ACK, Answer, Nibble
+from dpptag.sim.type2 import MODELS, Type2Chip
 
 UID = bytes.fromhex("04A1B2C3D4E5F6")
 NAK = Nibble(0)
