@@ -8,7 +8,16 @@ from pathlib import Path
 import pytest
 
 from dpptag.devices import profiles
-from dpptag.devices.profiles import NFC_QUIRKS, check_fixtures, find_profiles_dir, load_all, load_file, load_profile
+from dpptag.devices.profiles import (
+    NFC_QUIRKS,
+    check_fixtures,
+    find_profiles_dir,
+    load_all,
+    load_file,
+    load_profile,
+    profile_by_pcsc_name,
+    profile_by_usb,
+)
 from dpptag.errors import ProfileError
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -36,6 +45,45 @@ def test_the_pn532_serial_module() -> None:
     assert set(profile.quirks) <= set(NFC_QUIRKS)
 
 
+def test_there_are_profiles_for_every_reader_family_that_is_driven() -> None:
+    loaded = load_all()
+    assert len(loaded) >= 12
+    assert len({model for profile in loaded for model in profile.models}) >= 12
+    assert {profile.driver for profile in loaded} == {"nfcpy", "pcsc"}
+    ids = [(known.vendor, known.product) for profile in loaded for known in profile.usb]
+    assert len(ids) == len(set(ids)), "one USB id in two profiles"
+
+
+@pytest.mark.parametrize(
+    ("vendor", "product", "name"),
+    [
+        (0x072F, 0x2200, "nfc-acr122u"),
+        (0x054C, 0x06C3, "nfc-rcs380"),
+        (0x04CC, 0x2533, "nfc-pn533-usb"),
+        (0x04E6, 0x5591, "nfc-scl3711"),
+        (0x0403, 0x6001, None),
+    ],
+)
+def test_a_profile_is_found_by_its_usb_id(vendor: int, product: int, name: str | None) -> None:
+    found = profile_by_usb(vendor, product)
+    assert (found.name if found else None) == name
+
+
+@pytest.mark.parametrize(
+    ("reader", "name"),
+    [
+        ("ACS ACR122U PICC Interface 00 00", "nfc-acr122u"),
+        ("ACS ACR1252 Dual Reader [ACR1252 Dual Reader PICC] 00 00", "nfc-acr1252u"),
+        ("ACS ACR1552 1S CL Reader PICC 0", "nfc-acr1552u"),
+        ("Identiv uTrust 3700 F CL Reader [uTrust 3700 F CL Reader] (53691451200111) 00 00", "nfc-utrust-3700f"),
+        ("HID Global OMNIKEY 5022 Smart Card Reader 00 00", "nfc-omnikey-5022"),
+        ("Some Reader 00 00", "nfc-pcsc"),
+    ],
+)
+def test_a_profile_is_found_by_its_pcsc_name(reader: str, name: str) -> None:
+    assert profile_by_pcsc_name(reader).name == name
+
+
 def test_profiles_are_found_in_a_clone_and_in_a_wheel(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert find_profiles_dir() == SHIPPED
     module = tmp_path / "site-packages" / "dpptag" / "devices" / "profiles.py"
@@ -58,7 +106,8 @@ def test_a_profile_of_the_user_hides_the_shipped_one(tmp_path: Path) -> None:
     own = tmp_path / PN532.name
     own.write_text(PN532.read_text().replace("fast_read_pages = 60", "fast_read_pages = 0"))
     assert load_profile("nfc-pn532-uart", user_dir=tmp_path).fast_read_pages == 0
-    assert [profile.fast_read_pages for profile in load_all(user_dir=tmp_path)] == [0]
+    own_one = next(profile for profile in load_all(user_dir=tmp_path) if profile.name == PN532.stem)
+    assert own_one.fast_read_pages == 0
     assert load_profile("nfc-pn532-uart").fast_read_pages == 60
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from dpptag.devices.profiles import Transcript, load_transcript
+from dpptag.devices.transcripts import Transcript, load_transcript
 from dpptag.errors import ProfileError
 from dpptag.sim import start
 
@@ -19,7 +19,7 @@ PATHS = sorted(FIXTURES.glob("*/*.toml"))
 WRITE = FIXTURES / "nfc-pn532-uart" / "ntag213-write.toml"
 
 
-@pytest.mark.parametrize("path", PATHS, ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", PATHS, ids=lambda path: f"{path.parent.name}/{path.stem}")
 def test_a_transcript_is_sound_and_says_where_it_is_from(path: Path) -> None:
     transcript = load_transcript(path)
     assert transcript.frames[0].sender == "host"
@@ -52,7 +52,7 @@ def replay(transcript: Transcript) -> int:
     return equal
 
 
-@pytest.mark.parametrize("path", PATHS, ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", sorted(FIXTURES.glob("nfc-pn532-uart/*.toml")), ids=lambda path: path.stem)
 def test_the_simulated_reader_answers_as_the_transcript(path: Path) -> None:
     transcript = load_transcript(path)
     assert replay(transcript) == sum(frame.sender == "reader" for frame in transcript.frames) > 0
