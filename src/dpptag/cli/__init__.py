@@ -24,6 +24,7 @@ _COMMANDS: Final = {
     "trust": ("dpptag.cli.trust", "Issuers, their keys, the trust bundle"),
     "tag": ("dpptag.cli.tag", "Read or write one tag"),
     "scan": ("dpptag.cli.scan", "Judge tag after tag at a reader"),
+    "sun": ("dpptag.cli.sun", "Links that a chip signs at every tap"),
     "line": ("dpptag.cli.line", "Encode a job's tags on the production line"),
     "event": ("dpptag.cli.event", "Record repair and recycling"),
     "sync": ("dpptag.cli.sync", "Send recorded events"),
