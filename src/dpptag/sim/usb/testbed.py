@@ -1,0 +1,248 @@
+"""The one module that needs gi: readers on umockdev's bus, in one process and one thread.
+
+A client needs ``LD_PRELOAD=libumockdev-preload.so.0`` and ``UMOCKDEV_DIR`` in its environment from its start, and must be
+linked dynamically. umockdev 0.17.16 [measured]: the device node is a plain file with the descriptors, calls arrive as
+IoctlBase.handle_ioctl, and pointers in the client's memory are followed by IoctlData.resolve.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable
+from typing import Any, Final
+
+from dpptag.errors import DeviceNotFound
+from dpptag.sim.usb.descriptors import UsbModel
+from dpptag.sim.usb.reader import UsbReader
+from dpptag.sim.usb.usbfs import UsbFs
+
+PRELOAD: Final = "libumockdev-preload.so.0"
+
+_USBDEVFS: Final = ord("U")
+_HOST: Final = "/devices/pci0000:00/0000:00:14.0"
+_HUB: Final = bytes.fromhex("12010002090001406B1D020000060302 0101 09021900010100E000 0904000001090000 00 0705810304000C")
+
+
+def _gi() -> tuple[Any, Any]:
+    """UMockdev and GLib; raises DeviceNotFound where this Python has not got them."""
+    try:
+        gi: Any = importlib.import_module("gi")
+        gi.require_version("UMockdev", "1.0")
+        return importlib.import_module("gi.repository.UMockdev"), importlib.import_module("gi.repository.GLib")
+    except (ImportError, ValueError) as exc:
+        raise DeviceNotFound(
+            f"no simulated USB here: {exc}",
+            code="sim-usb-absent",
+            action="install umockdev, gir1.2-umockdev-1.0 and python3-gi, and run this under /usr/bin/python3",
+        ) from exc
+
+
+class _Memory:
+    def __init__(self, data: Any) -> None:
+        self._data = data
+
+    def read(self) -> bytes:
+        return bytes(self._data.retrieve())
+
+    def write(self, at: int, data: bytes) -> None:
+        self._data.update(at, data)
+
+    def behind(self, at: int, length: int) -> _Memory:
+        return _Memory(self._data.resolve(at, length))
+
+
+class _Call:
+    def __init__(self, client: Any) -> None:
+        self._client = client
+        self.request: int = client.get_request()
+        self.argument = _Memory(client.get_arg())
+
+    @property
+    def client(self) -> object:
+        return self._client
+
+    @property
+    def number(self) -> int:
+        return self.request & 0xFF
+
+    def complete(self, result: int, error: int = 0) -> None:
+        if self._client.get_connected():
+            self._client.complete(result, error)
+
+
+class Testbed:
+    """umockdev's devices and its main loop. ``root`` is removed with the object."""
+
+    def __init__(self) -> None:
+        self._umockdev, self._glib = _gi()
+        self._bed = self._umockdev.Testbed.new()
+        self.loop = self._glib.MainLoop()
+        self._handler_type = self._make_handler()
+        self._handlers: dict[str, Any] = {}
+        self._bed.add_from_string(_hub_entry())
+
+    @property
+    def root(self) -> str:
+        root: str = self._bed.get_root_dir()
+        return root
+
+    def later(self, milliseconds: int, function: Callable[[], None]) -> None:
+        def once() -> bool:
+            function()
+            return False
+
+        self._glib.timeout_add(milliseconds, once)
+
+    def on_input(self, descriptor: int, function: Callable[[], bool]) -> None:
+        """Call ``function`` when there is input, until it returns False."""
+        condition = self._glib.IO_IN | self._glib.IO_HUP
+        self._glib.unix_fd_add_full(self._glib.PRIORITY_DEFAULT, descriptor, condition, lambda *_: function())
+
+    def on_signal(self, number: int, function: Callable[[], None]) -> None:
+        self._glib.unix_signal_add(self._glib.PRIORITY_DEFAULT, number, function)
+
+    def plug(self, reader: UsbReader, port: str, number: int, *, driver: str | None, serial: str) -> UsbFs:
+        """Put ``reader`` on the bus at ``port`` as device ``number``, and tell who listens for devices."""
+        node = f"/dev/bus/usb/001/{number:03d}"
+        device = UsbFs(reader, number, self.later, driver)
+        self._bed.add_from_string(_device_entry(reader.model, port, number, serial, driver))
+        handler = self._handler_type(device)
+        self._handlers[port] = handler
+        self._bed.attach_ioctl(node, handler)
+        return device
+
+    def unplug(self, device: UsbFs, port: str) -> None:
+        """Take it off the bus. Its open calls fail first, then the listeners hear of it."""
+        device.unplug()
+        for path in (f"/sys{_HOST}/usb1/{port}/{port}:1.0", f"/sys{_HOST}/usb1/{port}"):
+            self._bed.uevent(path, "remove")
+        self._bed.detach_ioctl(f"/dev/bus/usb/001/{device.number:03d}")
+        for path in (f"/sys{_HOST}/usb1/{port}/{port}:1.0", f"/sys{_HOST}/usb1/{port}"):
+            self._bed.remove_device(path)
+        del self._handlers[port]
+
+    def run(self) -> None:
+        self.loop.run()
+
+    def _make_handler(self) -> Any:
+        class Handler(self._umockdev.IoctlBase):  # type: ignore[misc,name-defined]
+            def __init__(self, device: UsbFs) -> None:
+                super().__init__()
+                self.device = device
+
+            def do_client_connected(self, client: Any) -> None:
+                self.device.opened(client)
+
+            def do_client_vanished(self, client: Any) -> None:
+                self.device.closed(client)
+
+            def do_handle_ioctl(self, client: Any) -> bool:
+                call = _Call(client)
+                if call.request >> 8 & 0xFF != _USBDEVFS:
+                    return False
+                self.device.handle(call)
+                return True
+
+        return Handler
+
+
+def _device_entry(model: UsbModel, port: str, number: int, serial: str, driver: str | None) -> str:
+    """A device and its interface in umockdev's notation."""
+    raw = model.device_descriptor() + model.configuration_descriptor()
+    text = raw.hex().upper()
+    ids = f"{model.vendor:04x}/{model.product:04x}/{model.release:04x}"
+    short = f"{model.vendor:x}/{model.product:x}/{model.release:x}"
+    kind = model.interface_class
+    alias = f"usb:v{model.vendor:04X}p{model.product:04X}d{model.release:04X}dc00dsc00dp00ic{kind:02X}isc00ip00in00"
+    vendor, product, release = ids.split("/")
+    lines = [
+        f"P: {_HOST}/usb1/{port}",
+        f"N: bus/usb/001/{number:03d}={text}",
+        "E: DEVTYPE=usb_device",
+        "E: DRIVER=usb",
+        f"E: DEVNAME=/dev/bus/usb/001/{number:03d}",
+        "E: SUBSYSTEM=usb",
+        "E: MAJOR=189",
+        f"E: MINOR={number - 1}",
+        "E: BUSNUM=001",
+        f"E: DEVNUM={number:03d}",
+        f"E: PRODUCT={short}",
+        "E: TYPE=0/0/0",
+        f"E: ID_VENDOR_ID={vendor}",
+        f"E: ID_MODEL_ID={product}",
+        "A: authorized=1\\n",
+        "A: avoid_reset_quirk=0\\n",
+        "A: bConfigurationValue=1\\n",
+        "A: bDeviceClass=00\\n",
+        "A: bDeviceProtocol=00\\n",
+        "A: bDeviceSubClass=00\\n",
+        "A: bMaxPacketSize0=64\\n",
+        "A: bMaxPower=200mA\\n",
+        "A: bNumConfigurations=1\\n",
+        "A: bNumInterfaces= 1\\n",
+        f"A: bcdDevice={release}\\n",
+        "A: bmAttributes=80\\n",
+        "A: busnum=1\\n",
+        "A: configuration=\\n",
+        f"A: dev=189:{number - 1}\\n",
+        f"A: devnum={number}\\n",
+        f"A: devpath={port.partition('-')[2]}\\n",
+        f"A: idProduct={product}\\n",
+        f"A: idVendor={vendor}\\n",
+        f"A: manufacturer={model.strings[0]}\\n",
+        "A: maxchild=0\\n",
+        f"A: product={model.strings[1]}\\n",
+        "A: removable=removable\\n",
+        *([f"A: serial={serial}\\n"] if serial else []),
+        "A: speed=12\\n",
+        "A: version= 2.00\\n",
+        f"H: descriptors={text}",
+        "",
+        f"P: {_HOST}/usb1/{port}/{port}:1.0",
+        "E: DEVTYPE=usb_interface",
+        "E: SUBSYSTEM=usb",
+        f"E: PRODUCT={short}",
+        "E: TYPE=0/0/0",
+        f"E: INTERFACE={kind}/0/0",
+        f"E: MODALIAS={alias}",
+        *([f"E: DRIVER={driver}", f"L: driver=../../../../../../bus/usb/drivers/{driver}"] if driver else []),
+        "A: bAlternateSetting= 0\\n",
+        f"A: bInterfaceClass={kind:02x}\\n",
+        "A: bInterfaceNumber=00\\n",
+        "A: bInterfaceProtocol=00\\n",
+        "A: bInterfaceSubClass=00\\n",
+        f"A: bNumEndpoints={len(model.endpoints):02d}\\n",
+        f"A: modalias={alias}\\n",
+        "",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _hub_entry() -> str:
+    """The root hub, so that ports have a place to be."""
+    text = _HUB.hex().upper()
+    lines = [
+        f"P: {_HOST}/usb1",
+        f"N: bus/usb/001/001={text}",
+        "E: DEVTYPE=usb_device",
+        "E: DEVNAME=/dev/bus/usb/001/001",
+        "E: SUBSYSTEM=usb",
+        "E: BUSNUM=001",
+        "E: DEVNUM=001",
+        "A: bConfigurationValue=1\\n",
+        "A: bDeviceClass=09\\n",
+        "A: bNumInterfaces= 1\\n",
+        "A: busnum=1\\n",
+        "A: devnum=1\\n",
+        "A: devpath=0\\n",
+        "A: idProduct=0002\\n",
+        "A: idVendor=1d6b\\n",
+        "A: manufacturer=dpptag\\n",
+        "A: maxchild=8\\n",
+        "A: product=simulated USB\\n",
+        "A: speed=480\\n",
+        "A: version= 2.00\\n",
+        f"H: descriptors={text}",
+        "",
+    ]
+    return "\n".join(lines) + "\n"
