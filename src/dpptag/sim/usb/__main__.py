@@ -84,8 +84,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     rig.bed.on_input(sys.stdin.fileno(), orders.read)
     for number in (signal.SIGTERM, signal.SIGINT):
         rig.bed.on_signal(number, rig.bed.loop.quit)
-    _announce(rig.greeting())
-    rig.bed.run()
+    try:
+        _announce(rig.greeting())
+        rig.bed.run()
+    finally:
+        rig.close()
     return 0
 
 

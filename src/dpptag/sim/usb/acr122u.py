@@ -1,7 +1,7 @@
 """The simulated ACR122U: a CCID reader of release 2.06 round a PN532 (ACS API 2.04; CCID 1.1).
 
-What APDUs do is :mod:`dpptag.sim.pseudo_apdu`; this is the way there and back, the slot, and the interrupt endpoint that
-tells of cards. Escape carries the same pseudo-APDUs. Whatever is no whole CCID message is not answered.
+What APDUs do is :mod:`dpptag.sim.pseudo_apdu`; this is the way there and back, the slot, and the interrupt endpoint
+that tells of cards. Escape carries the same pseudo-APDUs. Whatever is no whole CCID message is not answered.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What a simulated reader says of itself on the bus: descriptors and strings (USB 2.0 chapter 9, CCID 1.1 section 5)."""
+"""What a simulated reader says of itself on its bus: descriptors, strings (USB 2.0 chapter 9, CCID 1.1 chapter 5)."""
 
 from __future__ import annotations
 

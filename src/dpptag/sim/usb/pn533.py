@@ -6,6 +6,7 @@ before register values and after a register write, and in analogue settings 0Ah 
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any, Final
 
 from dpptag.sim.pn532 import HostCode, HostSyntaxError, Pn532
@@ -49,8 +50,7 @@ class Pn533(UsbReader):
     def host_sent(self, data: bytes) -> None:
         for frame in self._frames.feed(data):
             if isinstance(frame, HostCommand):
-                payload = frame.payload
-                self.run(lambda payload=payload: self._answer(payload), acknowledge=ACK)
+                self.run(partial(self._answer, frame.payload), acknowledge=ACK)
             elif frame is Signal.ACK:
                 self._chip.host_ack()
             elif self._last_answer:

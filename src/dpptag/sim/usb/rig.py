@@ -18,9 +18,7 @@ from dpptag.sim.usb.reader import UsbReader
 from dpptag.sim.usb.testbed import PRELOAD, Testbed
 from dpptag.sim.usb.usbfs import UsbFs
 
-READERS: Final[Mapping[str, type[UsbReader]]] = MappingProxyType(
-    {"acr122u": Acr122u, "pn533": Pn533, "rcs380": RcS380}
-)
+READERS: Final[Mapping[str, type[UsbReader]]] = MappingProxyType({"acr122u": Acr122u, "pn533": Pn533, "rcs380": RcS380})
 
 _PORT: Final = re.compile(r"1-[1-8]", re.ASCII)
 _DRIVER: Final = re.compile(r"[a-z0-9_]{1,32}", re.ASCII)
@@ -40,7 +38,7 @@ class Place:
 
 
 def parse_place(text: str, index: int) -> Place:
-    """Parse ``MODEL[?QUERY]``: the query of a simulated reader and port=, serial=, driver= beside. Raises UsageError."""
+    """Parse ``MODEL[?QUERY]``: a simulated reader's query, and port=, serial=, driver= in it. Raises UsageError."""
     model, _, query = text.partition("?")
     if model not in READERS:
         raise UsageError(
@@ -72,9 +70,7 @@ class Rig:
         self._announce = announce
         self._places = {place.port: place for place in places}
         self.bed = Testbed()
-        self._readers = {
-            place.port: READERS[place.model](place.options, self._at(place.port)) for place in places
-        }
+        self._readers = {place.port: READERS[place.model](place.options, self._at(place.port)) for place in places}
         self._plugged: dict[str, UsbFs] = {}
         self._next = _FIRST_NUMBER
         for port in self._places:
@@ -87,6 +83,9 @@ class Rig:
             "readers": [self._described(port) for port in self._places],
             "tags": [tag.uid.hex() for reader in self._readers.values() for tag in reader.field.tags],
         }
+
+    def close(self) -> None:
+        self.bed.close()
 
     def order(self, order: Mapping[str, Any]) -> dict[str, object]:
         """One order from outside, and its answer. Raises UsageError on one that is not known.
@@ -132,9 +131,7 @@ class Rig:
         """Each plugging gives the next device number, as Linux does."""
         place = self._places[port]
         number, self._next = self._next, self._next + 1
-        self._plugged[port] = self.bed.plug(
-            self._readers[port], port, number, driver=place.driver, serial=place.serial
-        )
+        self._plugged[port] = self.bed.plug(self._readers[port], port, number, driver=place.driver, serial=place.serial)
 
     def _described(self, port: str) -> dict[str, object]:
         place, model = self._places[port], READERS[self._places[port].model].model

@@ -1,13 +1,14 @@
 """The one module that needs gi: readers on umockdev's bus, in one process and one thread.
 
-A client needs ``LD_PRELOAD=libumockdev-preload.so.0`` and ``UMOCKDEV_DIR`` in its environment from its start, and must be
-linked dynamically. umockdev 0.17.16 [measured]: the device node is a plain file with the descriptors, calls arrive as
+A client needs ``LD_PRELOAD=libumockdev-preload.so.0`` and ``UMOCKDEV_DIR`` in its environment from its start, and must
+be linked dynamically. umockdev 0.17.16 [measured]: the node is a plain file with the descriptors, calls arrive as
 IoctlBase.handle_ioctl, and pointers in the client's memory are followed by IoctlData.resolve.
 """
 
 from __future__ import annotations
 
 import importlib
+import shutil
 from collections.abc import Callable
 from typing import Any, Final
 
@@ -20,7 +21,10 @@ PRELOAD: Final = "libumockdev-preload.so.0"
 
 _USBDEVFS: Final = ord("U")
 _HOST: Final = "/devices/pci0000:00/0000:00:14.0"
-_HUB: Final = bytes.fromhex("12010002090001406B1D020000060302 0101 09021900010100E000 0904000001090000 00 0705810304000C")
+_HUB: Final = bytes.fromhex(
+    "12 01 00 02 09 00 01 40 6B 1D 02 00 00 06 01 02 00 01"
+    "09 02 19 00 01 01 00 E0 00  09 04 00 00 01 09 00 00 00  07 05 81 03 04 00 0C"
+)
 
 
 def _gi() -> tuple[Any, Any]:
@@ -71,20 +75,20 @@ class _Call:
 
 
 class Testbed:
-    """umockdev's devices and its main loop. ``root`` is removed with the object."""
+    """umockdev's devices and its main loop. ``root`` is its folder, until :meth:`close`."""
 
     def __init__(self) -> None:
         self._umockdev, self._glib = _gi()
         self._bed = self._umockdev.Testbed.new()
+        self._root: str = self._bed.get_root_dir()
         self.loop = self._glib.MainLoop()
         self._handler_type = self._make_handler()
-        self._handlers: dict[str, Any] = {}
+        self._handlers: dict[int, Any] = {}
         self._bed.add_from_string(_hub_entry())
 
     @property
     def root(self) -> str:
-        root: str = self._bed.get_root_dir()
-        return root
+        return self._root
 
     def later(self, milliseconds: int, function: Callable[[], None]) -> None:
         def once() -> bool:
@@ -107,7 +111,7 @@ class Testbed:
         device = UsbFs(reader, number, self.later, driver)
         self._bed.add_from_string(_device_entry(reader.model, port, number, serial, driver))
         handler = self._handler_type(device)
-        self._handlers[port] = handler
+        self._handlers[number] = handler
         self._bed.attach_ioctl(node, handler)
         return device
 
@@ -119,7 +123,13 @@ class Testbed:
         self._bed.detach_ioctl(f"/dev/bus/usb/001/{device.number:03d}")
         for path in (f"/sys{_HOST}/usb1/{port}/{port}:1.0", f"/sys{_HOST}/usb1/{port}"):
             self._bed.remove_device(path)
-        del self._handlers[port]
+        del self._handlers[device.number]
+
+    def close(self) -> None:
+        """Remove what is on the disk. umockdev would, were its object ever finalised: PyGObject's cycles forbid it."""
+        for node in [f"/dev/bus/usb/001/{number:03d}" for number in self._handlers]:
+            self._bed.detach_ioctl(node)
+        shutil.rmtree(self._root, ignore_errors=True)
 
     def run(self) -> None:
         self.loop.run()

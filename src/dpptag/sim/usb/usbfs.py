@@ -30,10 +30,10 @@ _URB_ACTUAL: Final = 28
 _TYPE_CONTROL: Final = 2
 _GET_DESCRIPTOR: Final = 6
 _STANDARD_REQUESTS: Final = frozenset({0x01, 0x03, 0x09, 0x0B})  # clear and set feature, set configuration, interface
+_NOT_STANDARD: Final = 0x60
 _FULL_SPEED: Final = 2
 _CAPABILITIES: Final = 0x01  # zero packets
 _EMPTY_REAP_MS: Final = 1
-_UNBOUND: Final = -1
 
 
 @unique
@@ -61,6 +61,9 @@ class Number(IntEnum):
     GET_CAPABILITIES = 26
     DISCONNECT_CLAIM = 27
     GET_SPEED = 31
+
+
+Later = Callable[[int, Callable[[], None]], None]
 
 
 class Memory(Protocol):
@@ -113,9 +116,7 @@ class _Client:
 class UsbFs:
     """One device node. ``later(milliseconds, function)`` runs the function after that time, once."""
 
-    def __init__(
-        self, reader: UsbReader, number: int, later: Callable[[int, Callable[[], None]], None], driver: str | None = None
-    ) -> None:
+    def __init__(self, reader: UsbReader, number: int, later: Later, driver: str | None = None) -> None:
         self.reader = reader
         self.number = number
         self.driver = driver
@@ -250,7 +251,8 @@ class UsbFs:
         urb = _Urb(address, endpoint, length)
         if kind == _TYPE_CONTROL:
             data = memory.behind(_URB_BUFFER, length).read()
-            answer = self._request(*_SETUP.unpack_from(data), data[_SETUP.size :])
+            request_type, request, value, _, room = _SETUP.unpack_from(data)
+            answer = self._request(request_type, request, value, room, data[_SETUP.size :])
             urb.endpoint = 0
             if answer is None:
                 urb.status = -errno.EPIPE
@@ -365,10 +367,10 @@ class UsbFs:
 
     def _control(self, call: Call) -> None:
         memory = call.argument.behind(0, _CONTROL.size)
-        request_type, request, value, index, length, _, _ = _CONTROL.unpack(memory.read())
+        request_type, request, value, _, length, _, _ = _CONTROL.unpack(memory.read())
         buffer = memory.behind(16, length) if length else None
         data = buffer.read() if buffer is not None and not request_type & _IN else b""
-        answer = self._request(request_type, request, value, index, length, data)
+        answer = self._request(request_type, request, value, length, data)
         if answer is None:
             call.complete(-1, errno.EPIPE)
             return
@@ -376,20 +378,26 @@ class UsbFs:
             buffer.write(0, answer)
         call.complete(len(answer) if request_type & _IN else length)
 
-    def _request(self, request_type: int, request: int, value: int, _index: int, length: int, data: bytes) -> bytes | None:
+    def _request(self, request_type: int, request: int, value: int, length: int, data: bytes) -> bytes | None:
         """The answer to a control transfer, cut to its length; None stalls."""
-        model = self.reader.model
-        if request_type & 0x60:
+        if request_type & _NOT_STANDARD:
             answer = self.reader.control(request_type, request, data, length)
         elif request_type == _IN and request == _GET_DESCRIPTOR:
-            kind, number = value >> 8, value & 0xFF
-            answer = {
-                Descriptor.DEVICE: model.device_descriptor,
-                Descriptor.CONFIGURATION: model.configuration_descriptor,
-                Descriptor.STRING: lambda: model.string_descriptor(number),
-            }.get(Descriptor(kind) if kind in set(Descriptor) else Descriptor.ENDPOINT, lambda: None)()
+            answer = self._descriptor(value >> 8, value & 0xFF)
         elif request_type & _IN:
             answer = bytes(length)  # status, configuration, interface: all zero
         else:
             answer = b"" if request in _STANDARD_REQUESTS else None
         return None if answer is None else answer[:length]
+
+    def _descriptor(self, kind: int, index: int) -> bytes | None:
+        model = self.reader.model
+        match kind:
+            case Descriptor.DEVICE:
+                return model.device_descriptor()
+            case Descriptor.CONFIGURATION:
+                return model.configuration_descriptor()
+            case Descriptor.STRING:
+                return model.string_descriptor(index)
+            case _:
+                return None
