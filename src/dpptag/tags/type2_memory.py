@@ -1,85 +1,71 @@
-"""Memory of NFC Forum Type 2 chips, without any reader: chip table, lock bits, CC. Bytes in, values out.
+"""Memory of NFC Forum Type 2 chips, without any reader: lock bits, CC, a tag as it was read. Bytes in, values out.
 
-Clauses: NFC Forum T2T 2.3 (CC); NXP NTAG213_215_216 rev 3.2 section 8.5 (memory map, lock bits).
+Clauses: NFC Forum T2T 2.3 (CC); NXP NTAG213_215_216 rev 3.2 section 8.5 (memory map, lock bits). The chips themselves
+are in :mod:`dpptag.tags.type2_chips`.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from enum import Enum, unique
 from typing import Final, Literal
 
 from dpptag.links.nfc import Technology
 from dpptag.tags.tag import Content, ContentState
 from dpptag.tags.tlv import message_room, read_area
+from dpptag.tags.type2_chips import (
+    CC_MAGIC,
+    CC_VERSION,
+    CHIPS,
+    FIRST_DYNAMIC_PAGE,
+    FIRST_PAGE,
+    PAGE_BYTES,
+    ChipType,
+    chip_by_name,
+    chip_by_version,
+)
 
-PAGE_BYTES: Final = 4
+__all__ = [
+    "BLANK_CC",
+    "CC_MAGIC",
+    "CC_PAGE",
+    "CC_VERSION",
+    "CC_WRITABLE",
+    "CHIPS",
+    "FIRST_PAGE",
+    "LOCK_PAGE",
+    "NO_PASSWORD",
+    "PAGE_BYTES",
+    "ChipType",
+    "ToldBy",
+    "Type2Tag",
+    "chip_by_name",
+    "chip_by_version",
+    "locked_pages",
+    "read_content",
+    "uid_of",
+]
+
 LOCK_PAGE: Final = 2
 CC_PAGE: Final = 3
-FIRST_PAGE: Final = 4
-"""First page of the data area; it holds the TLV header, so that one page write commits or withdraws a message."""
 
 BLANK_CC: Final = bytes(4)
-CC_MAGIC: Final = 0xE1
-CC_VERSION: Final = 0x10
+CC_WRITABLE: Final = 0x00
 
 NO_PASSWORD: Final = 0xFF
 """AUTH0 as delivered: above the last page, so nothing is protected."""
 
-_FIRST_DYNAMIC_PAGE: Final = 16
-_CC_WRITABLE: Final = 0x00
+_CHECK: Final = 0x88
+"""Cascade tag, which BCC0 covers too (ISO/IEC 14443-3 6.5.4)."""
 
 
-@dataclass(frozen=True, slots=True)
-class ChipType:
-    """One chip as its GET_VERSION answer tells it; counts in pages of 4 bytes.
+@unique
+class ToldBy(Enum):
+    """How the chip was told; the value completes "told by"."""
 
-    The configuration is the last four pages: CFG0, CFG1, PWD, PACK. ``dynamic_group`` is how many pages one dynamic
-    lock bit covers, from page 16 on.
-    """
-
-    name: str
-    version: bytes
-    page_count: int
-    last_user_page: int
-    cc_size: int
-    dynamic_lock_page: int
-    dynamic_group: int
-
-    @property
-    def area_bytes(self) -> int:
-        """The NDEF data area by the CC as delivered; smaller than the user memory on 215 and 216."""
-        return 8 * self.cc_size
-
-    @property
-    def last_area_page(self) -> int:
-        return FIRST_PAGE + self.area_bytes // PAGE_BYTES - 1
-
-    @property
-    def cfg0_page(self) -> int:
-        return self.page_count - 4
-
-    @property
-    def cc(self) -> bytes:
-        """The CC as delivered: version 1.0, free to read and write."""
-        return bytes((CC_MAGIC, CC_VERSION, self.cc_size, 0))
-
-
-CHIPS: Final = (
-    ChipType("NTAG213", bytes.fromhex("0004040201000F03"), 45, 39, 0x12, 40, 2),
-    ChipType("NTAG215", bytes.fromhex("0004040201001103"), 135, 129, 0x3E, 130, 16),
-    ChipType("NTAG216", bytes.fromhex("0004040201001303"), 231, 225, 0x6D, 226, 16),
-)
-"""The chips that may be written. A new chip is one line, taken from its data sheet, never from a tag."""
-
-
-def chip_by_version(version: bytes) -> ChipType | None:
-    """The chip that answers GET_VERSION with these 8 bytes; None where we do not know its memory map."""
-    return next((chip for chip in CHIPS if chip.version == version), None)
-
-
-def chip_by_name(name: str) -> ChipType | None:
-    """The chip of this name, as a job file gives it; capital letters do not matter."""
-    return next((chip for chip in CHIPS if chip.name == name.upper()), None)
+    VERSION = "GET_VERSION"
+    NO_VERSION = "its page count, as it does not know GET_VERSION"
+    PAGES = "its page count alone, as the reader passes no GET_VERSION"
 
 
 def read_content(cc: bytes, area: bytes) -> Content:
@@ -98,20 +84,22 @@ def locked_pages(chip: ChipType, static_lock: bytes, dynamic_lock: bytes) -> fro
 
     NXP NTAG213_215_216 section 8.5.2 and 8.5.3. Block-lock bits freeze lock bits, not pages, and are not looked at.
     """
-    first, second = static_lock
-    locked = {page for page in range(CC_PAGE, 8) if first >> page & 1}
-    locked |= {page for page in range(8, _FIRST_DYNAMIC_PAGE) if second >> (page - 8) & 1}
-    bits = int.from_bytes(dynamic_lock[:2], "little")
-    for page in range(_FIRST_DYNAMIC_PAGE, chip.last_user_page + 1):
-        if bits >> ((page - _FIRST_DYNAMIC_PAGE) // chip.dynamic_group) & 1:
-            locked.add(page)
-    return frozenset(locked)
+    static = int.from_bytes(static_lock, "little")
+    locked = frozenset(page for page in range(CC_PAGE, FIRST_DYNAMIC_PAGE) if static >> page & 1)
+    if chip.dynamic_lock is None:
+        return locked
+    return locked | chip.dynamic_lock.closed(int.from_bytes(dynamic_lock, "little"))
 
 
-def uid_of(pages: bytes) -> bytes | None:
-    """The 7-byte UID of pages 0-2; None if a check byte is wrong: BCC0 = 88 ^ SN0..2, BCC1 = xor SN3..6 (14443-3)."""
+def uid_of(chip: ChipType, pages: bytes) -> bytes | None:
+    """The 7-byte UID of pages 0-2; None if a check byte is wrong: BCC0 = 88 ^ SN0..2, BCC1 = xor SN3..6 (14443-3).
+
+    NTAG I2C keeps no check bytes: its UID stands in one piece (NT3H2111_2211 figure 7).
+    """
+    if chip.plain_serial:
+        return pages[:7]
     sn0, sn1, sn2, bcc0, sn3, sn4, sn5, sn6, bcc1 = pages[:9]
-    if bcc0 != 0x88 ^ sn0 ^ sn1 ^ sn2 or bcc1 != sn3 ^ sn4 ^ sn5 ^ sn6:
+    if bcc0 != _CHECK ^ sn0 ^ sn1 ^ sn2 or bcc1 != sn3 ^ sn4 ^ sn5 ^ sn6:
         return None
     return bytes((sn0, sn1, sn2, sn3, sn4, sn5, sn6))
 
@@ -120,17 +108,20 @@ def uid_of(pages: bytes) -> bytes | None:
 class Type2Tag:
     """A tag as it was read, once. ``pages`` is its memory from page 0 to the end of the NDEF data area.
 
-    ``locked``: pages whose lock bits are set. ``auth0``: first page that asks for a password, above the last page
-    where none does; ``read_protected`` is None where the configuration does not read. ``mirror``: READ shows the UID
-    or the counter inside user memory, so that a read-back proves nothing.
+    ``locked``: pages whose lock bits are set. ``configuration``: CFG0 and CFG1 as read, empty where the chip has none.
+    ``auth0``: first page that asks for a password, above the last page where none does; ``read_protected`` is None
+    where the configuration does not read. ``mirror``: READ shows the UID or the counter inside user memory, so that a
+    read-back proves nothing.
     """
 
     uid: bytes
     chip: ChipType
+    told_by: ToldBy
     cc: bytes
     static_lock: bytes
     dynamic_lock: bytes
     locked: frozenset[int]
+    configuration: bytes
     auth0: int
     read_protected: bool | None
     mirror: bool
@@ -168,7 +159,7 @@ class Type2Tag:
     @property
     def writable(self) -> bool:
         """Whether the CC allows writing; locks and passwords are looked at page by page when a write is planned."""
-        return self.cc[0] == CC_MAGIC and self.cc[3] == _CC_WRITABLE
+        return self.cc[0] == CC_MAGIC and self.cc[3] == CC_WRITABLE
 
     def page(self, number: int) -> bytes:
         return self.pages[PAGE_BYTES * number : PAGE_BYTES * (number + 1)]

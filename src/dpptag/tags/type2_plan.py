@@ -12,7 +12,7 @@ from dpptag.codec.ndef import decode_message
 from dpptag.links.nfc import Technology
 from dpptag.tags.tag import ContentState, WritePlan, WriteStep, refusal
 from dpptag.tags.tlv import build_area
-from dpptag.tags.type2_memory import BLANK_CC, CC_PAGE, FIRST_PAGE, PAGE_BYTES, Type2Tag
+from dpptag.tags.type2_memory import BLANK_CC, CC_PAGE, FIRST_PAGE, PAGE_BYTES, ToldBy, Type2Tag
 
 EMPTY_HEADER: Final = bytes.fromhex("0300FE00")
 """The header page of an empty message, terminator behind it: what the tag shows while its body changes."""
@@ -93,6 +93,16 @@ def _refuse_unwritable(tag: Type2Tag, steps: tuple[WriteStep, ...], *, allow_for
             chip_type=chip.name,
             page=CC_PAGE,
             wanted=chip.cc.hex(),
+        )
+    if tag.cc == BLANK_CC and tag.told_by is ToldBy.PAGES:
+        raise refusal(
+            tag.uid,
+            "tag-format-unproved",
+            f"this reader can tell an {chip.name} by its page count alone, and no CC confirms it: what is written to "
+            "page 3 would stay for ever",
+            "format this tag on a reader that passes tag commands, or take one that is NDEF formatted",
+            chip_type=chip.name,
+            page=CC_PAGE,
         )
     if tag.cc != BLANK_CC and not tag.writable:
         raise refusal(

@@ -10,10 +10,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dpptag.errors import PlanError
-from dpptag.sim.type2 import MODELS, Type2Chip
+from dpptag.sim.type2 import MODELS, Model, Type2Chip
 from dpptag.tags.tag import ContentState
 from dpptag.tags.tlv import build_area, message_room, read_area
-from dpptag.tags.type2_memory import CHIPS, chip_by_name, chip_by_version, locked_pages, read_content, uid_of
+from dpptag.tags.type2_memory import (
+    BLANK_CC,
+    CHIPS,
+    ChipType,
+    chip_by_name,
+    chip_by_version,
+    locked_pages,
+    read_content,
+    uid_of,
+)
 from tests.unit.tags.chip_link import UID, message_of
 from tests.vectors import vector_path
 
@@ -139,24 +148,113 @@ def test_the_capability_container_is_judged_first(cc: str, state: ContentState) 
     assert read_content(bytes.fromhex(cc), bytes.fromhex("0300FE00")).state is state
 
 
+def known_chip(model: Model) -> ChipType | None:
+    return chip_by_version(model.version) if model.version else chip_by_name(model.name)
+
+
 def test_chip_table_agrees_with_the_simulated_chips() -> None:
-    assert {chip.name for chip in CHIPS} == set(MODELS)
-    for chip in CHIPS:
-        model = MODELS[chip.name]
-        assert chip_by_version(model.version) is chip
-        assert chip_by_name(chip.name.lower()) is chip
-        assert (chip.page_count, chip.dynamic_lock_page, chip.cfg0_page) == (
-            model.pages,
-            model.dynamic_lock,
-            model.cfg0,
-        )
-        assert chip.cc == model.delivered[:4]
-        assert chip.last_area_page <= chip.last_user_page == chip.dynamic_lock_page - 1
+    for model in MODELS.values():
+        chip = known_chip(model)
+        assert chip is not None
+        assert chip_by_name(model.name.lower()) is chip
+        assert chip.page_count == model.pages
+        assert chip.configuration in (None, model.cfg0)
+        assert chip.dynamic_lock is None or chip.dynamic_lock.page == model.dynamic_lock
+        assert model.delivered[:4] in (chip.cc, BLANK_CC)
+
+
+@pytest.mark.parametrize("chip", CHIPS, ids=lambda chip: chip.name)
+def test_every_chip_keeps_its_data_area_before_its_locks_and_its_configuration(chip: ChipType) -> None:
+    assert chip.last_area_page <= chip.last_user_page < chip.page_count
+    assert chip.area_bytes % 4 == 0
+    if chip.dynamic_lock is not None:
+        closed = [page for _, pages in chip.dynamic_lock.page_bits for page in pages]
+        if chip.settled_lock:
+            assert closed == list(range(16, chip.last_user_page + 1))  # every page once
+        assert chip.dynamic_lock.page == chip.last_user_page + 1
+        assert chip.configuration in (None, chip.dynamic_lock.page + 1)
+        blocks = sum(1 << bit for bit, _ in chip.dynamic_lock.block_bits)
+        assert not blocks & chip.dynamic_lock.mask
+        assert sum(mask for _, mask in chip.dynamic_lock.block_bits) & chip.dynamic_lock.mask == chip.dynamic_lock.mask
+    else:
+        assert chip.last_user_page == 15
+
+
+@pytest.mark.parametrize(
+    ("name", "page", "page_bits", "with_block_bits"),
+    [  # data sheets, see dpptag.tags.type2_chips; RFUI bits 0
+        ("NTAG203", 40, "EE000000", "FF000000"),
+        ("NTAG212", 36, "FF030000", "FF031F00"),
+        ("NTAG213", 40, "FF0F0000", "FF0F3F00"),
+        ("NTAG213F", 40, "FF0F0000", "FF0F3F00"),
+        ("NTAG215", 130, "FF000000", "FF000F00"),
+        ("NTAG216", 226, "FF3F0000", "FF3F7F00"),
+        ("NTAG216F", 226, "FF3F0000", "FF3F7F00"),
+        ("Ultralight EV1 128", 36, "FF030000", "FF031F00"),
+        ("NTAG I2C plus 1k", 226, "FF3F0000", "FF3F7F00"),
+    ],
+)
+def test_dynamic_lock_bits(name: str, page: int, page_bits: str, with_block_bits: str) -> None:
+    chip = chip_by_name(name)
+    assert chip is not None
+    assert chip.dynamic_lock is not None
+    assert chip.dynamic_lock.page == page
+    assert chip.dynamic_lock.mask.to_bytes(4, "little") == bytes.fromhex(page_bits)
+    blocks = sum(1 << bit for bit, _ in chip.dynamic_lock.block_bits)
+    assert (chip.dynamic_lock.mask | blocks).to_bytes(4, "little") == bytes.fromhex(with_block_bits)
+
+
+@pytest.mark.parametrize(
+    ("name", "pages", "cc", "room"),
+    [
+        ("Ultralight", 16, "E1100600", 46),
+        ("Ultralight EV1 48", 20, "E1100600", 46),
+        ("Ultralight EV1 128", 41, "E1101000", 126),
+        ("NTAG203", 42, "E1101200", 142),
+        ("NTAG210", 20, "E1100600", 46),
+        ("NTAG212", 41, "E1101000", 126),
+        ("NTAG213", 45, "E1101200", 142),
+        ("NTAG215", 135, "E1103E00", 492),
+        ("NTAG216", 231, "E1106D00", 868),
+        ("NTAG I2C plus 2k", 234, "E1106D00", 868),
+    ],
+)
+def test_sizes(name: str, pages: int, cc: str, room: int) -> None:
+    chip = chip_by_name(name)
+    assert chip is not None
+    assert (chip.page_count, chip.cc, message_room(chip.area_bytes)) == (pages, bytes.fromhex(cc), room)
+
+
+def test_no_version_and_no_name_stands_for_two_chips() -> None:
+    versions = [version for chip in CHIPS for version in chip.versions]
+    assert len(versions) == len(set(versions)) == 14
+    assert len({chip.name.casefold() for chip in CHIPS}) == len(CHIPS)
+    told = [chip for chip in CHIPS if chip.told_by_pages]
+    assert sorted(chip.page_count for chip in told) == [16, 42, 45, 135, 231]
+    for chip in told:  # another chip of this count has this very map
+        for other in CHIPS:
+            if other.page_count == chip.page_count:
+                assert (other.dynamic_lock, other.configuration, other.cc, other.last_user_page) == (
+                    chip.dynamic_lock,
+                    chip.configuration,
+                    chip.cc,
+                    chip.last_user_page,
+                )
+
+
+def test_a_block_lock_bit_freezes_only_lock_bits_that_are_still_open() -> None:
+    chip = chip_by_name("NTAG213")
+    assert chip is not None
+    assert chip.dynamic_lock is not None
+    assert chip.dynamic_lock.frozen(0x01_0000) == 0b11
+    assert chip.dynamic_lock.frozen(0x01_0001) == 0b10
+    assert chip.dynamic_lock.frozen(0x3F_0FFF) == 0
 
 
 @pytest.mark.parametrize("name", sorted(MODELS))
 def test_each_lock_bit_closes_the_pages_that_the_simulated_chip_closes(name: str) -> None:
-    model, chip = MODELS[name], chip_by_name(name)
+    model = MODELS[name]
+    chip = known_chip(model)
     assert chip is not None
     checked = 0
     for bit in range(16 + 24):
@@ -172,8 +270,12 @@ def test_each_lock_bit_closes_the_pages_that_the_simulated_chip_closes(name: str
 
 def test_uid_needs_both_check_bytes() -> None:
     pages = b"".join(Type2Chip(MODELS["NTAG213"], UID).pages[:4])
-    assert uid_of(pages) == UID
+    chip, plain = chip_by_name("NTAG213"), chip_by_name("NTAG I2C plus 1k")
+    assert chip is not None
+    assert plain is not None
+    assert uid_of(chip, pages) == UID
+    assert uid_of(plain, UID + bytes.fromhex("00440000")) == UID
     for bit in range(9 * 8):
         flipped = bytearray(pages)
         flipped[bit // 8] ^= 1 << bit % 8
-        assert uid_of(bytes(flipped)) is None
+        assert uid_of(chip, bytes(flipped)) is None
