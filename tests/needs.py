@@ -3,7 +3,9 @@
 `tools/setup.sh` notes what it could not install. Under CI a skip passes only for what is noted there.
 """
 
+import functools
 import shutil
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -33,6 +35,19 @@ def peer_python() -> Path:
     path = ROOT / ".venv-peers" / "bin" / "python"
     if not path.exists():
         pytest.skip("not installed: .venv-peers")
+    return path
+
+
+@functools.cache
+def system_python_with_umockdev() -> Path:
+    """The system's Python, if it can make devices with umockdev; else a skip that names the package."""
+    path = Path("/usr/bin/python3")
+    if not path.exists():
+        pytest.skip("not installed: python3-gi")
+    code = "import gi; gi.require_version('UMockdev', '1.0'); from gi.repository import UMockdev"
+    found = subprocess.run([str(path), "-c", code], env={"PATH": "/usr/bin:/bin"}, capture_output=True, check=False)
+    if found.returncode:
+        pytest.skip("not installed: gir1.2-umockdev-1.0")
     return path
 
 
