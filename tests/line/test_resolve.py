@@ -95,7 +95,7 @@ def test_a_tag_that_drops_out_while_it_is_settled_is_taken_up_again(tmp_path: Pa
 def test_a_card_that_is_no_tag_of_ours_does_not_stop_resolve(tmp_path: Path) -> None:
     rig = cut_off(tmp_path, 0.3, tags="NTAG213+SAK20")
     resolution, told = rig.resolve(position=1)
-    assert (told.codes, len(resolution.waiting)) == (["tag-not-type-2"], 1)
+    assert (told.codes, len(resolution.waiting)) == (["tag-not-activated"], 1)
 
 
 def test_tags_of_no_open_row_are_left_alone(tmp_path: Path) -> None:

@@ -118,7 +118,7 @@ def test_mixed_tags_are_encoded_or_refused_by_kind(tmp_path: Path, tags: str) ->
     assert summary.is_complete
     refused = [record for record in told.records if record.outcome is TagOutcome.REFUSED]
     assert [record.code for record in refused] == (
-        ["tag-not-type-2"] if "SAK" in tags else ["tag-chip-not-allowed"] if "216" in tags else []
+        ["tag-not-activated"] if "SAK" in tags else ["tag-chip-not-allowed"] if "216" in tags else []
     )
     assert all(record.tag_state == "untouched" and record.row is None for record in refused)
 

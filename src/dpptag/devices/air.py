@@ -37,6 +37,8 @@ class Air:
         self._name = port.name
         self._selected: bytes | None = None
         self.wait = wait
+        self.restart_before_poll = False
+        """A tag in the protocol state of ISO/IEC 14443-4 does not answer REQA: the field must go off first."""
 
     @property
     def port(self) -> RawPort:
@@ -46,6 +48,8 @@ class Air:
 
     def find_a(self) -> TypeATarget | None:
         """Poll for a Type A tag. Raises TagRefused where several stand there and the reader tells."""
+        if self.restart_before_poll:
+            self._field_off()
         port, self._selected = self.port, None
         try:
             target = port.poll_a()
@@ -87,6 +91,7 @@ class Air:
 
     def _field_off(self) -> None:
         self._selected = None
+        self.restart_before_poll = False
         self.port.field_off()
         self.wait(FIELD_OFF_SECONDS)
 

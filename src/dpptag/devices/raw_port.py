@@ -69,8 +69,8 @@ class RawPort(Protocol):
     def firmware(self) -> str: ...
 
     @property
-    def longest_answer(self) -> int:
-        """How many bytes one answer of a tag may have, its CRC included."""
+    def frame_size(self) -> int:
+        """How many bytes one frame from or to a tag may have, its CRC included."""
 
     def poll_a(self) -> TypeATarget | None:
         """One poll for a Type A tag, field on, the tag selected. Raises CollisionError where the chip set tells."""

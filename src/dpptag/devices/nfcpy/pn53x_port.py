@@ -51,7 +51,7 @@ class Pn53xPort:
     ``closing`` are the steps that end the work in order, ``release`` gives the transport and the lock free.
     """
 
-    longest_answer = 256
+    frame_size = 256
     """What the chip's firmware and one host frame carry with room to spare."""
 
     def __init__(
