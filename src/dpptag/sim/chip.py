@@ -80,6 +80,14 @@ class TypeAChip(Chip, Protocol):
 
 
 @runtime_checkable
+class Wakeable(TypeAChip, Protocol):
+    """A Type A chip that can come back from HALT without a loss of power."""
+
+    def wake(self) -> bool:
+        """WUPA, anticollision and SELECT: as :meth:`select`, out of HALT too."""
+
+
+@runtime_checkable
 class FelicaChip(Chip, Protocol):
     """A FeliCa chip."""
 

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from typing import Final
 
 from dpptag.sim import air
-from dpptag.sim.chip import Answer, ApduChip, Chip, Fading, FelicaChip, Nibble, Rf, Tearable, TypeAChip
+from dpptag.sim.chip import Answer, ApduChip, Chip, Fading, FelicaChip, Nibble, Rf, Tearable, TypeAChip, Wakeable
 from dpptag.sim.faults import Fault, FaultKind, FaultSchedule
 from dpptag.sim.frames import (
     FAST_READ,
@@ -140,7 +140,10 @@ class Field:
     def poll(self, uid: bytes = b"") -> TypeAChip | None:
         """REQA to SELECT; with ``uid`` only that chip. Returns the Type A chip now active, or None."""
         tag = self._tag_for(Rf.A)
-        if not isinstance(tag, TypeAChip) or (uid and uid != tag.uid) or not tag.select():
+        if not isinstance(tag, TypeAChip) or (uid and uid != tag.uid):
+            return None
+        # A reader that asks for one chip by its UID wakes it from HALT (WUPA); a reader that looks round does not.
+        if not tag.select() and not (uid and isinstance(tag, Wakeable) and tag.wake()):
             return None
         self._activations += 1
         return tag
@@ -163,11 +166,11 @@ class Field:
 
     # Exchanges
 
-    def exchange(self, frame: bytes, rf: Rf | None = None) -> Answer:
+    def exchange(self, frame: bytes, rf: Rf | None = None, *, kbit: int = 212) -> Answer:
         """One frame to the tag; a change is saved before its answer is returned.
 
         With ``rf`` a tag of another technology does not hear it. A FeliCa polling or an ISO/IEC 15693 inventory sent
-        this way is a poll like any other.
+        this way is a poll like any other. ``kbit`` is the speed of a FeliCa frame.
         """
         if rf is not None and (self.tag is None or self.tag.rf is not rf) and not self._is_poll(rf, frame):
             self.exchanges += 1
@@ -176,7 +179,7 @@ class Field:
         technology = rf or (self.tag.rf if self.tag is not None else Rf.A)
         if self._is_poll(technology, frame):
             return self._raw_poll(technology, frame)
-        return self._exchange(frame, technology, lambda tag: tag.exchange(frame), refused)
+        return self._exchange(frame, technology, lambda tag: tag.exchange(frame), refused, kbit)
 
     def apdu(self, command: bytes) -> bytes | None:
         """One whole APDU to an ISO/IEC 14443-4 chip, for readers that run the block protocol themselves."""
@@ -193,6 +196,7 @@ class Field:
         rf: Rf,
         answered: Callable[[Chip], Answer],
         refuse: Callable[[Chip, bytes], Answer],
+        kbit: int = 212,
     ) -> Answer:
         self.exchanges += 1
         tag = self.tag
@@ -216,7 +220,7 @@ class Field:
             answer = self._duplicated(answer)
         # A Type 2 chip that counts a READ says nothing of the time that takes.
         programmed = changed and (isinstance(answer, Nibble) or not _is_type2(tag))
-        self.simulated_us += air.exchange_us(tag.rf, frame, answer, programmed=programmed)
+        self.simulated_us += air.exchange_us(tag.rf, frame, answer, programmed=programmed, kbit=kbit)
         return answer
 
     def _raw_poll(self, rf: Rf, frame: bytes) -> Answer:

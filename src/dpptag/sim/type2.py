@@ -193,6 +193,11 @@ class Type2Chip:
         self._compatibility_page = None
         return True
 
+    def wake(self) -> bool:
+        if self.state is State.HALT:
+            self.state = State.IDLE
+        return self.select()
+
     def exchange(self, frame: bytes) -> Answer:
         if self.state is not State.ACTIVE:
             return None

@@ -76,7 +76,7 @@ def test_a_poll_with_another_uid_finds_nothing() -> None:
     assert tell(chip, "4A 01 00 88 04A1B2C3D4E5F6") == SELECTED
 
 
-@pytest.mark.parametrize("baud_and_modulation", ["01", "02", "03", "04"])
+@pytest.mark.parametrize("baud_and_modulation", ["01 00FFFF0100", "02 00FFFF0100", "03 00", "04"])
 def test_a_poll_of_another_technology_finds_nothing(baud_and_modulation: str) -> None:
     chip = chip_with_tag()
     tell(chip, "32 05 010001")
@@ -180,6 +180,7 @@ def test_the_field_off_forgets_the_selection() -> None:
 
 def test_a_silent_chip_is_selected_with_its_sak() -> None:
     chip = Pn532(Field([SilentChip(0x20, UID)]))
+    tell(chip, "12 00")
     assert tell(chip, "4A 01 00") == bytes.fromhex("01 01 0004 20 07") + UID
     assert tell(chip, "42 E050") == b"\x01"
 
