@@ -12,7 +12,7 @@ from collections.abc import Callable
 from enum import Enum, IntEnum, unique
 from typing import Any, Final
 
-from dpptag.sim.chip import Answer, Rf
+from dpptag.sim.chip import Answer, Program, Rf, unchanged
 
 # 5.1 table 1: the frame size that FSDI and FSCI stand for, checksum included.
 _FRAME_SIZES: Final = (16, 24, 32, 40, 48, 64, 96, 128, 256)
@@ -51,10 +51,6 @@ def frame_size(index: int) -> int:
     return _FRAME_SIZES[min(index, len(_FRAME_SIZES) - 1)]
 
 
-def _unchanged(_unit: int, data: bytes) -> bytes:
-    return data
-
-
 class IsoDepChip:
     """A Type A chip with 7-byte UID that speaks ISO/IEC 14443-4; what it does with an APDU is its subclass's.
 
@@ -72,7 +68,7 @@ class IsoDepChip:
         self.uid = uid
         self.changes = 0
         self.state = State.OFF
-        self.program: Callable[[int, bytes], bytes] = _unchanged
+        self.program: Program = unchanged
         self.extensions = 0
         self.extension_multiplier = 1
         self._forget_link()
@@ -115,22 +111,23 @@ class IsoDepChip:
         self.state = State.ACTIVE
         return True
 
+    def wake(self) -> bool:
+        """WUPA, anticollision, SELECT: a halted card answers that too."""
+        if self.state is State.HALT:
+            self.state = State.IDLE
+        return self.select()
+
     def apdu(self, command: bytes) -> bytes | None:
         """An APDU by a reader that runs the block protocol itself; RATS is then taken as given."""
         if self.state is State.ACTIVE:
             self._activate(frame_size(8), 0)
         return self.respond(command) if self.state is State.PROTOCOL else None
 
-    def tear(self, frame: bytes) -> bool:
-        """``frame`` (a block) is executed and torn in its last unit; False where it completes no write."""
-        return self._torn(lambda: self.exchange(frame))
+    def tear(self, execute: Callable[[], object]) -> bool:
+        """What ``execute`` hands over (a block or an APDU) is torn in its last unit; False where it completes no write.
 
-    def tear_apdu(self, command: bytes) -> bool:
-        """The same for a whole APDU."""
-        return self._torn(lambda: self.apdu(command))
-
-    def _torn(self, execute: Callable[[], object]) -> bool:
-        """Commands that write ask :meth:`torn_before`, which notes it here."""
+        Commands that write ask :meth:`torn_before`, which notes it here.
+        """
         self._tearing, self._tore = True, False
         try:
             execute()

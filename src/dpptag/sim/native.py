@@ -16,7 +16,7 @@ from dpptag.sim.aes import BLOCK, cbc_decrypt, cbc_encrypt, xor
 from dpptag.sim.ev2 import Mode, NativeStatus, Session, session_keys
 from dpptag.sim.iso_dep import IsoDepChip
 from dpptag.sim.sdm import FREE, NEVER, Sdm
-from dpptag.sim.type4 import Apdu, Status, StatusError, program_file, status_bytes
+from dpptag.sim.type4 import LINE, Apdu, Status, StatusError, program_file, status_bytes
 
 Random = Callable[[int], bytes]
 
@@ -149,6 +149,8 @@ class NativeChip(IsoDepChip):
         self._parts: _Parts | None = None
         self._reading: tuple[int, int] | None = None
         self._padding = b""
+        self.success = NativeStatus.OK
+        """The status of the command at hand where it succeeds."""
         super().__init__(uid)
 
     # What a family adds
@@ -162,6 +164,15 @@ class NativeChip(IsoDepChip):
     def write_kept(self, data: bytes) -> bytes:
         """What of a torn write is in the file afterwards; the default keeps half of its last line, as cells do."""
         raise NotImplementedError
+
+    def fade(self, unit: int) -> None:
+        """One bit of a line is wrong from now on; nothing happens where there is no such line."""
+        for application in self.applications:
+            for file in application.files.values():
+                start = (unit - self.unit_of(file, 0)) * LINE
+                if 0 <= start < len(file.content):
+                    file.content[start] ^= 1
+                    self.changes += 1
 
     def unit_of(self, file: DataFile, line: int) -> int:
         """The number of a line of a file, for :attr:`program`."""
@@ -230,9 +241,8 @@ class NativeChip(IsoDepChip):
             size = self.answer_frame
             self._parts = _Parts([answer[start : start + size] for start in range(0, len(answer), size)])
             return self._next_part()
-        return answer + status_bytes(self.success)
-
-    success: int = NativeStatus.OK
+        success, self.success = self.success, NativeStatus.OK
+        return answer + status_bytes(success)
 
     def _next_part(self) -> bytes:
         assert self._parts is not None

@@ -124,12 +124,17 @@ class Ntag424(NativeChip):
         return data[: _FIRST_FRAME + whole * _NEXT_FRAME]
 
     def _read_signature(self, body: bytes) -> bytes:
-        """3Ch: 56 bytes; plain without an authentication (AN12196 section 7.2), else encrypted (table 22)."""
+        """3Ch: 56 bytes; encrypted in an authenticated state (table 22).
+
+        Without one they come plain, and with 9190h: the data sheet says 9100h, AN12196 section 7.2 and chips differ.
+        """
         plain = self.opened(0x3C, body, 1, Mode.MAC)
         if len(plain) != 1:
             raise StatusError(NativeStatus.LENGTH)
         if plain != b"\x00":
             raise StatusError(NativeStatus.PARAMETER)
+        if self.session is None:
+            self.success = NativeStatus.SIGNATURE
         return self.closed(self.signature, Mode.FULL)
 
     def _get_file_counters(self, body: bytes) -> bytes:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import pairwise
-
 from typing import Final
 
 from dpptag.sim.aes import cbc_encrypt, cmac, encrypt_block
