@@ -57,6 +57,7 @@ BREACHES = [
     ("devices/planted.py", "import smartcard", "PC/SC is imported in its driver alone"),
     ("trust/planted.py", "from cbor2 import loads", "cbor2 is imported in codec.cbor alone"),
     ("trust/planted.py", "import cryptography", "cryptography is imported in crypto alone"),
+    ("tags/planted.py", "from ecdsa.curves import SECP128r1", "ecdsa is imported in crypto alone"),
     ("sync/planted.py", "import sqlite3", "SQLite is imported in database alone"),
     ("ledger/planted.py", "import sqlite3", "SQLite is imported in database alone"),
 ]

@@ -358,3 +358,60 @@ def unseal(key: bytes, nonce: bytes, sealed: bytes, header: bytes) -> bytes:
         return AESGCM(key).decrypt(nonce, sealed, header)
     except InvalidTag:
         raise KeyFileError("wrong passphrase, or a damaged key file", code="key-passphrase-wrong") from None
+
+
+# Originality signatures: a chip maker's ECDSA over the chip number, verified alone. All of it is public data.
+OriginalityCurve = Literal["secp128r1", "secp192r1", "secp224r1"]
+
+
+def verify_originality(curve: OriginalityCurve, point: bytes, signature: bytes, uid: bytes, *, hashed: bool) -> None:
+    """Raises BadSignature. ``point`` is uncompressed, 04 first; ``signature`` is ``r || s``; ``uid`` as it was signed.
+
+    NXP signs the UID itself as an integer, no hash (AN11350, AN12196); ST its SHA-256, ``hashed``, of which the
+    leftmost bits count. Raises KeyFileError where the point is not on the curve.
+    """
+    width = (len(point) - 1) // 2
+    if len(signature) != 2 * width:
+        raise BadSignature(f"an originality signature of {curve} has {2 * width} bytes", found=len(signature))
+    message = sha256(uid)[:width] if hashed else uid
+    if curve == "secp128r1":
+        _verify_secp128r1(point, signature, message)
+    else:
+        _verify_short_curve(curve, point, signature, message)
+
+
+def _verify_short_curve(curve: OriginalityCurve, point: bytes, signature: bytes, message: bytes) -> None:
+    """Prehashed asks for exactly a digest's length: zeros on the left make it up and leave the integer as it is."""
+    from cryptography.hazmat.primitives.asymmetric.utils import Prehashed, encode_dss_signature
+    from cryptography.hazmat.primitives.hashes import SHA1, SHA224
+
+    # No hash is computed: SHA-1 and SHA-224 stand for the 20 and 28 bytes, neither longer than the order of its curve.
+    shape: ec.EllipticCurve
+    length: SHA1 | SHA224
+    shape, length = (ec.SECP192R1(), SHA1()) if curve == "secp192r1" else (ec.SECP224R1(), SHA224())  # noqa: S303
+    half = len(signature) // 2
+    r, s = int.from_bytes(signature[:half], "big"), int.from_bytes(signature[half:], "big")
+    try:
+        key = ec.EllipticCurvePublicKey.from_encoded_point(shape, point)
+        padded = message.rjust(length.digest_size, b"\0")
+        key.verify(encode_dss_signature(r, s), padded, ec.ECDSA(Prehashed(length)))
+    except InvalidSignature as exc:
+        raise BadSignature("the originality signature does not verify") from exc
+    except ValueError as exc:
+        raise KeyFileError(f"not a point of {curve}", code="key-point") from exc
+
+
+def _verify_secp128r1(point: bytes, signature: bytes, message: bytes) -> None:
+    """secp128r1 (SEC 2) is not in cryptography; 64 bits of security, so counterfeit screening and no proof."""
+    from ecdsa import BadSignatureError, VerifyingKey
+    from ecdsa.curves import SECP128r1
+    from ecdsa.errors import MalformedPointError
+
+    try:
+        key = VerifyingKey.from_string(point, curve=SECP128r1, valid_encodings=("uncompressed",))
+    except MalformedPointError as exc:
+        raise KeyFileError("not a point of secp128r1", code="key-point") from exc
+    try:
+        key.verify_digest(signature, message)
+    except BadSignatureError as exc:
+        raise BadSignature("the originality signature does not verify") from exc
