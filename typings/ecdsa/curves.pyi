@@ -1,0 +1,3 @@
+class Curve: ...
+
+SECP128r1: Curve
