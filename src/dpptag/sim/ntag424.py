@@ -17,7 +17,9 @@ from typing import Any, Final
 
 from dpptag.sim.chip import Kind
 from dpptag.sim.ev2 import Mode, NativeStatus
-from dpptag.sim.native import Application, DataFile, Key, NativeChip, Random
+from dpptag.sim.native import Random
+from dpptag.sim.native_files import FileChip
+from dpptag.sim.native_memory import Application, DataFile, Key
 from dpptag.sim.sdm import FREE, NEVER, Sdm
 from dpptag.sim.type4 import CC_FILE, NDEF_APPLICATION, NDEF_FILE, StatusError
 
@@ -44,7 +46,7 @@ def factory_files() -> dict[int, DataFile]:
     }
 
 
-class Ntag424(NativeChip):
+class Ntag424(FileChip):
     """One chip, ``stored`` as :meth:`record` gave it; an empty mapping is a delivered chip."""
 
     def __init__(
@@ -96,7 +98,7 @@ class Ntag424(NativeChip):
             0x3C: self._read_signature,
             0x51: self.get_card_uid,
             0x5C: self._set_configuration,
-            0x5F: self._change_file_settings,
+            0x5F: self.change_file_settings,
             0x60: self.get_version,
             0x64: self.get_key_version,
             0x8D: self.write_data,
@@ -152,27 +154,7 @@ class Ntag424(NativeChip):
             raise StatusError(NativeStatus.LENGTH)
         return self.closed(file.counter.to_bytes(3, "little") + bytes(2), mode)
 
-    def _change_file_settings(self, body: bytes) -> bytes:
-        """5Fh (10.7.1). Switching SDM on sets its counter to zero (9.3.1)."""
-        if not body:
-            raise StatusError(NativeStatus.LENGTH)
-        file = self.native_file(body[0] & 0x1F)
-        if file.change == NEVER:
-            raise StatusError(NativeStatus.PERMISSION_DENIED)
-        keyed = self.session is not None and self.session.key_number == file.change
-        if not keyed and file.change != FREE:
-            raise StatusError(NativeStatus.AUTHENTICATION)
-        mode = Mode.FULL if keyed else Mode.PLAIN
-        plain = self.opened(0x5F, body, 1, mode)
-        option, rights, sdm = self._settings(file, plain[1:])
-        if not self.torn_before():
-            if sdm is not None and file.sdm is None:
-                file.counter = 0
-            file.mode, file.rights, file.sdm = Mode(option & 0x03), rights, sdm
-            self.changes += 1
-        return self.closed(b"", mode)
-
-    def _settings(self, file: DataFile, data: bytes) -> tuple[int, int, Sdm | None]:
+    def parsed_settings(self, file: DataFile, data: bytes) -> tuple[Mode, int, Sdm | None]:
         if len(data) < 3:
             raise StatusError(NativeStatus.LENGTH)
         option, rights = data[0], int.from_bytes(data[1:3], "little")
@@ -183,12 +165,12 @@ class Ntag424(NativeChip):
         if not option & 0x40:
             if len(data) != 3:
                 raise StatusError(NativeStatus.LENGTH)
-            return option, rights, None
+            return Mode(option), rights, None
         if file.number != _SDM_FILE:
             raise StatusError(NativeStatus.PERMISSION_DENIED)
         sdm = Sdm.from_bytes(data[3:])
         sdm.check(len(file.content), _KEYS, file.counter if file.sdm is not None else 0)
-        return option, rights, sdm
+        return Mode(option & 0x03), rights, sdm
 
     def _set_configuration(self, body: bytes) -> bytes:
         """5Ch (10.5.1), the options that can be taken back; the others are refused as not allowed."""
