@@ -5,22 +5,32 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from dpptag.devices.paths import DeviceKind, DevicePath, parse_device_path
+from dpptag.devices.usb_ports import SYSFS, UsbDevice, usb_devices
+from dpptag.errors import DeviceError, DeviceNotFound
+from dpptag.links.nfc import Technology
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from dpptag.devices.profiles import NfcProfile
     from dpptag.links.nfc import NfcReader
 
-__all__ = ["DeviceKind", "DevicePath", "open_nfc", "parse_device_path"]
+__all__ = ["DeviceKind", "DevicePath", "open_nfc", "parse_device_path", "pcsc_reader_names", "usb_device_of"]
 
 
-def open_nfc(path: DevicePath, *, node: str | None = None, user_profiles: Path | None = None) -> NfcReader:
+def open_nfc(
+    path: DevicePath, *, node: str | None = None, user_profiles: Path | None = None, sysfs: Path = SYSFS
+) -> NfcReader:
     """Open the NFC reader of a parsed path.
 
     ``node`` takes the place of the path's own: for ``sim:nfc`` the pseudo-terminal of a simulator that the caller has
     started and will close after the reader. ``user_profiles`` is a folder of the user's own firmware profiles.
     Raises ProfileError, DeviceNotFound, DeviceBusy, DeviceLost, DeviceProtocolError.
     """
+    if path.kind is DeviceKind.NFC_USB:
+        return _open_usb(path, user_profiles, sysfs)
+    if path.kind is DeviceKind.PCSC:
+        return _open_pcsc(path, user_profiles)
     from dpptag.devices.nfcpy import NfcpyReader
     from dpptag.devices.profiles import load_profile
 
@@ -31,6 +41,79 @@ def open_nfc(path: DevicePath, *, node: str | None = None, user_profiles: Path |
         fast_read_pages=profile.fast_read_pages,
         bauds=profile.bauds,
         response_timeout_ms=profile.timeouts.response.ms,
+        technologies=_technologies(profile),
         model=profile.title,
         simulated=path.simulated,
     )
+
+
+def _open_usb(path: DevicePath, user_profiles: Path | None, sysfs: Path) -> NfcReader:
+    """By ``?profile=``, else by the USB id; a reader without a profile has the driver's safe defaults."""
+    from dpptag.devices.nfcpy import open_usb
+    from dpptag.devices.profiles import load_profile, profile_by_usb
+
+    device = usb_device_of(path, sysfs)
+    profile: NfcProfile | None
+    if path.profile:
+        profile = load_profile(path.profile, user_dir=user_profiles)
+    else:
+        profile = profile_by_usb(device.vendor, device.product, user_dir=user_profiles)
+    if profile is None:
+        return open_usb(device, path=path.text, sysfs=sysfs)
+    return open_usb(
+        device,
+        path=path.text,
+        model=profile.title,
+        fast_read_pages=profile.fast_read_pages,
+        technologies=_technologies(profile),
+        sysfs=sysfs,
+    )
+
+
+def _open_pcsc(path: DevicePath, user_profiles: Path | None) -> NfcReader:
+    from dpptag.devices.pcsc_driver import PcscReader
+    from dpptag.devices.profiles import load_profile, profile_by_pcsc_name
+
+    if path.profile:
+        profile = load_profile(path.profile, user_dir=user_profiles)
+    else:
+        profile = profile_by_pcsc_name(path.node, user_dir=user_profiles)
+    return PcscReader(path.node, path=path.text, profile=profile)
+
+
+def _technologies(profile: NfcProfile) -> frozenset[Technology]:
+    return frozenset(Technology[name.upper()] for name in profile.technologies)
+
+
+def usb_device_of(path: DevicePath, sysfs: Path = SYSFS) -> UsbDevice:
+    """The plugged device that a ``nfc:usb:`` path names. Raises DeviceNotFound, which lists the choice."""
+    equal = [device for device in usb_devices(sysfs) if path.usb == (device.vendor, device.product)]
+    here = [device for device in equal if path.node in ("", device.port)]
+    if len(here) == 1:
+        return here[0]
+    forms = "  ".join(f"nfc:usb:{device.usb_id}@{device.port}" for device in equal)
+    if here:
+        raise DeviceNotFound(
+            f"{len(here)} readers {path.usb} are plugged in",
+            code="device-ambiguous",
+            action=f"name the one by its port: {forms}",
+            device=path.text,
+        )
+    where = f" at port {path.node}" if path.node else ""
+    raise DeviceNotFound(
+        f"no reader {path.usb} is plugged in{where}",
+        action=f"plugged in are: {forms}" if equal else "plug it in, or see `dpptag devices list`",
+        device=path.text,
+    )
+
+
+def pcsc_reader_names() -> tuple[str, ...] | None:
+    """The readers that PC/SC knows now; no reader is opened. None where no service answers or pyscard is missing."""
+    try:
+        from dpptag.devices.pcsc_driver import list_readers
+    except ImportError:
+        return None
+    try:
+        return tuple(list_readers())
+    except DeviceError:
+        return None

@@ -67,8 +67,8 @@ class RawApduLink:
         self._activate()
 
     def _activate(self) -> None:
-        """RATS until the tag answers it. One that was silent may be asked again; one whose answer came damaged is in its
-        protocol state already, deaf to RATS, and has to be selected anew (ISO/IEC 14443-4 5.6.1)."""
+        """RATS until the tag answers it (ISO/IEC 14443-4 5.6.1). One that was silent may be asked again; one whose
+        answer came damaged is in its protocol state already, deaf to RATS, and has to be selected anew."""
         for attempt in range(_ACTIVATIONS):
             try:
                 ats = self._ask_ats()

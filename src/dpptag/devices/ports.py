@@ -1,4 +1,4 @@
-"""The lock on a serial port: one owner, no two processes."""
+"""The lock on a port, serial or USB: one owner, no two processes."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from typing import Final, Self
 from dpptag.errors import DeviceBusy, DeviceNotFound
 
 _LOCKS: Final = Path("/proc/locks")
+_SHARED_LOCKS: Final = Path("/run/lock")
 
 
 class PortLock:
@@ -39,37 +40,10 @@ class PortLock:
         try:
             if not stat.S_ISCHR(os.fstat(self._descriptor).st_mode) or not os.isatty(self._descriptor):
                 raise DeviceNotFound(f"{node} is no serial port", action="check the path", device=node)
-            self._take()
+            _take(self._descriptor, self.node)
         except BaseException:
             self.close()
             raise
-
-    def _take(self) -> None:
-        try:
-            fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as exc:
-            holder = self._holder()
-            by = "another process" if holder is None else f"process {holder}"
-            raise DeviceBusy(
-                f"{self.node} is in use by {by}",
-                action="end the other program, or choose another reader",
-                device=self.node,
-                holder=holder,
-            ) from exc
-
-    def _holder(self) -> int | None:
-        """The process that holds the flock, by device and inode (proc(5), /proc/locks); None where it is not shown."""
-        node = os.fstat(self._descriptor)
-        wanted = f"{os.major(node.st_dev):02x}:{os.minor(node.st_dev):02x}:{node.st_ino}"
-        try:
-            lines = _LOCKS.read_text(encoding="ascii").splitlines()
-        except OSError:
-            return None
-        for line in lines:
-            fields = line.split()
-            if len(fields) >= 6 and fields[1] == "FLOCK" and fields[5] == wanted and fields[4].isdecimal():
-                return int(fields[4])
-        return None
 
     def close(self) -> None:
         """Give the port free; harmless if called before."""
@@ -84,3 +58,84 @@ class PortLock:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+
+class UsbPortLock:
+    """An flock on a file of its own for one physical USB port, held until :meth:`close`.
+
+    The kernel gives an interface to one process alone; this is there to say which, and to keep a second process from
+    upsetting a reader before the claim. Where no folder can be written, the claim alone protects. Raises DeviceBusy.
+    """
+
+    def __init__(self, port: str, *, folder: Path | None = None) -> None:
+        self._descriptor = -1
+        for place in (folder,) if folder is not None else _lock_folders():
+            try:
+                self._descriptor = _open_lock(place / f"dpptag-usb-{port}.lock")
+            except OSError:
+                continue
+            break
+        if self._descriptor < 0:
+            return
+        try:
+            _take(self._descriptor, f"the USB port {port}")
+        except BaseException:
+            self.close()
+            raise
+
+    def close(self) -> None:
+        """Give the port free; the file stays, for its removal would race with another process's lock."""
+        if self._descriptor >= 0:
+            os.close(self._descriptor)
+            self._descriptor = -1
+
+
+def _lock_folders() -> list[Path]:
+    """/run/lock first: it is the one that all users share."""
+    own = os.environ.get("XDG_RUNTIME_DIR")
+    return [_SHARED_LOCKS, *([Path(own)] if own else [])]
+
+
+def _open_lock(path: Path) -> int:
+    """Open or make the file. Reading is enough for an flock, so another user's file serves too; and it is not opened
+    with O_CREAT where it is there, which the kernel refuses in a sticky folder (fs.protected_regular, proc(5))."""
+    flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC
+    for _ in range(2):
+        try:
+            return os.open(path, flags)
+        except FileNotFoundError:
+            pass
+        try:
+            return os.open(path, flags | os.O_CREAT | os.O_EXCL, 0o644)
+        except FileExistsError:
+            continue  # made in between
+    raise FileNotFoundError(path)
+
+
+def _take(descriptor: int, what: str) -> None:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as exc:
+        holder = _holder(descriptor)
+        by = "another process" if holder is None else f"process {holder}"
+        raise DeviceBusy(
+            f"{what} is in use by {by}",
+            action="end the other program, or choose another reader",
+            device=what,
+            holder=holder,
+        ) from exc
+
+
+def _holder(descriptor: int) -> int | None:
+    """The process that holds the flock, by device and inode (proc(5), /proc/locks); None where it is not shown."""
+    node = os.fstat(descriptor)
+    wanted = f"{os.major(node.st_dev):02x}:{os.minor(node.st_dev):02x}:{node.st_ino}"
+    try:
+        lines = _LOCKS.read_text(encoding="ascii").splitlines()
+    except OSError:
+        return None
+    for line in lines:
+        fields = line.split()
+        if len(fields) >= 6 and fields[1] == "FLOCK" and fields[5] == wanted and fields[4].isdecimal():
+            return int(fields[4])
+    return None

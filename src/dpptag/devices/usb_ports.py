@@ -44,6 +44,11 @@ class UsbDevice:
         """The device node that libusb opens."""
         return Path(f"/dev/bus/usb/{self.busnum:03d}/{self.devnum:03d}")
 
+    @property
+    def usb_id(self) -> str:
+        """Vendor and product as lsusb prints them: ``072f:2200``."""
+        return f"{self.vendor:04x}:{self.product:04x}"
+
 
 @dataclass(frozen=True, slots=True)
 class SerialPort:
@@ -60,6 +65,17 @@ def usb_devices(sysfs: Path = SYSFS) -> tuple[UsbDevice, ...]:
         return ()
     found = [_device(entry) for entry in sorted(folder.iterdir()) if _PORT.fullmatch(entry.name)]
     return tuple(device for device in found if device is not None)
+
+
+def device_at(port: str, sysfs: Path = SYSFS) -> UsbDevice | None:
+    """What is plugged in there; None for nothing, or for what is going just now."""
+    return _device(sysfs / "bus" / "usb" / "devices" / port) if _PORT.fullmatch(port) else None
+
+
+def still_there(device: UsbDevice, sysfs: Path = SYSFS) -> bool:
+    """Whether the very device is still plugged: another bus address at its port is another plugging."""
+    now = device_at(device.port, sysfs)
+    return now is not None and (now.busnum, now.devnum) == (device.busnum, device.devnum)
 
 
 def serial_ports(sysfs: Path = SYSFS) -> tuple[SerialPort, ...]:

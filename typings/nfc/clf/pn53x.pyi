@@ -1,6 +1,6 @@
 import logging
 
-from nfc.clf.transport import TTY
+from nfc.clf.transport import TTY, USB
 
 class Chipset:
     class Error(Exception):
@@ -8,8 +8,8 @@ class Chipset:
         strerr: str
 
     ACK: bytearray
-    transport: TTY
-    def __init__(self, transport: TTY, logger: logging.Logger) -> None: ...
+    transport: TTY | USB
+    def __init__(self, transport: TTY | USB, logger: logging.Logger) -> None: ...
     def close(self) -> None: ...
     def command(self, cmd_code: int, cmd_data: bytes | bytearray, timeout: float) -> bytearray: ...
     def send_ack(self) -> None: ...
@@ -23,6 +23,7 @@ class Chipset:
 class Device:
     chipset: Chipset
     chipset_name: str
+    def __init__(self, chipset: Chipset, logger: logging.Logger) -> None: ...
     def close(self) -> None: ...
     def mute(self) -> None: ...
     @staticmethod

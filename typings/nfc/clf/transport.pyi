@@ -19,7 +19,7 @@ class _Endpoint:
 
 class USB:
     TYPE: str
-    context: USBContext
+    context: USBContext | None
     usb_dev: USBDeviceHandle | None
     usb_out: _Endpoint | None
     usb_inp: _Endpoint | None

@@ -4,5 +4,6 @@ nfcpy gives the transports and the chip sets' host commands; polling, links and 
 """
 
 from dpptag.devices.nfcpy.serial_pn532 import NfcpyReader
+from dpptag.devices.nfcpy.usb_readers import USB_READERS, open_usb
 
-__all__ = ["NfcpyReader"]
+__all__ = ["USB_READERS", "NfcpyReader", "open_usb"]

@@ -144,6 +144,12 @@ class Pn53xPort:
         with foreign_errors(self._name, self._present):
             chipset.rf_configuration(_RF_FIELD, b"\x00")
 
+    def call(self, step: Callable[[], object]) -> None:
+        """A call of nfcpy, its errors mapped."""
+        self._opened()
+        with foreign_errors(self._name, self._present):
+            step()
+
     def signal(self) -> bool:
         return False
 
@@ -161,3 +167,14 @@ class Pn53xPort:
         if self._chipset is None:
             raise DeviceLost(f"the reader at {self._name} is closed", action="open it again", device=self._name)
         return self._chipset
+
+
+class Pn531Port(Pn53xPort):
+    """The PN531 gives the cascade tags (88h) with the UID, and has no extended host frames."""
+
+    frame_size = 128
+
+    def _uid(self, nfcid: bytes) -> bytes:
+        if len(nfcid) == 8:
+            return nfcid[1:]
+        return nfcid[1:4] + nfcid[5:] if len(nfcid) == 12 else nfcid

@@ -6,7 +6,7 @@ import contextlib
 import logging
 import os
 import termios
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -20,9 +20,9 @@ from dpptag.devices.nfcpy.pn53x_port import Pn53xPort
 from dpptag.devices.nfcpy.traffic import Traffic
 from dpptag.devices.ports import PortLock
 from dpptag.devices.raw_port import malformed
-from dpptag.devices.raw_reader import RawReader
+from dpptag.devices.raw_reader import EVERY_TECHNOLOGY, RawReader
 from dpptag.errors import DeviceNotFound
-from dpptag.links.nfc import DeviceInfo
+from dpptag.links.nfc import DeviceInfo, Technology
 
 _log = logging.getLogger(__name__)
 
@@ -89,6 +89,7 @@ class NfcpyReader(RawReader):
         fast_read_pages: int = 0,
         bauds: Sequence[int] = (DEFAULT_BAUD,),
         response_timeout_ms: int = 100,
+        technologies: Collection[Technology] = EVERY_TECHNOLOGY,
         model: str = "PN532",
         simulated: bool = False,
     ) -> None:
@@ -100,7 +101,7 @@ class NfcpyReader(RawReader):
             firmware=self.port.firmware,
             simulated=simulated,
         )
-        super().__init__(self.port, info, fast_read_pages=fast_read_pages)
+        super().__init__(self.port, info, fast_read_pages=fast_read_pages, technologies=technologies)
 
 
 def _open(node: str, baud: int, timeout_ms: int) -> Pn53xPort:
