@@ -65,3 +65,14 @@ def locked(path: str | os.PathLike[str], *, wait: bool, folder: bool = False) ->
         except OSError as exc:
             raise NoLocksError(exc.errno, exc.strerror) from exc
         return opened.pop_all()
+
+
+def append_line(path: str | os.PathLike[str], line: bytes) -> None:
+    """Add ``line`` and a line feed to a file, made private where it is missing; on the disk when this returns."""
+    whole = os.path.abspath(path)  # noqa: PTH100  no pathlib here
+    descriptor = os.open(whole, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    with os.fdopen(descriptor, "ab") as file:
+        file.write(line + b"\n")
+        file.flush()
+        os.fsync(file.fileno())
+    sync_folder(os.path.dirname(whole))  # noqa: PTH120

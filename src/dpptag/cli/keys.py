@@ -59,6 +59,33 @@ def new(out: Path, unsafe_plain: bool, passphrase_file: str | None, as_json: boo
     _show(key.public_key, as_json, private_key=str(out), public_key=str(public))
 
 
+@command.command("new-tag-master")
+@click.option("--out", type=_path, required=True, help="File of the new key.")
+@passphrase_option
+@json_option
+def new_tag_master(out: Path, passphrase_file: str | None, as_json: bool) -> None:
+    """Make the master key from which passwords and keys of tags are derived; encrypted at rest.
+
+    Keep copies of this file: without it no password or key that was set on a tag can be derived again.
+    """
+    from dpptag.trust.tag_keys import create_tag_master
+
+    passphrase = new_passphrase(passphrase_file)
+    if passphrase is None:
+        raise UsageError(
+            "no passphrase for the new key, and no terminal to ask at",
+            code="passphrase-missing",
+            action=f"give --passphrase-file FILE or set {PASSPHRASE_VARIABLE}",
+        )
+    keys = create_tag_master(out, passphrase)
+    value = {"file": str(out), "id": keys.master_id}
+    if as_json:
+        emit_json(value)
+    else:
+        emit(facts(value))
+        say(f"keep copies of {out}: without it no password that is set with it can be derived again")
+
+
 @command.command()
 @click.option("--key", type=_path, required=True, help="PKCS#8 private key.")
 @click.option("--out", type=_path, required=True, help="File of the public key, PEM.")

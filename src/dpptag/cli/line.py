@@ -24,6 +24,7 @@ from dpptag.cli.options import (
     path_type,
 )
 from dpptag.cli.output import emit, emit_json, facts, say, table
+from dpptag.cli.tag_master import load_tag_keys
 from dpptag.crypto import PrivateKey
 from dpptag.errors import EXIT_LEDGER, EXIT_OK, EXIT_TAG, UsageError
 from dpptag.ledger import Ledger
@@ -39,6 +40,7 @@ from dpptag.line import (
     RunEnd,
     RunSummary,
     Session,
+    TagGuard,
     TagRecord,
     TrustJudge,
     check_trust,
@@ -49,7 +51,7 @@ from dpptag.line import (
 )
 from dpptag.line.signing import day_of
 from dpptag.model.outcome import TagOutcome
-from dpptag.tags import identify
+from dpptag.tags import Lock, Protection, identify
 from dpptag.trust.store import TrustStore
 
 LEDGER = "ledger.sqlite3"
@@ -81,8 +83,9 @@ def run(job: Path, device: str | None, dry_run: bool, wait: float | None, home: 
     trust = _trust(the_job)
     if trust is not None:
         check_trust(the_job, trust, key.public_key, day_of(_now()))
-    maker = KeyStatementMaker(key, the_job.signing.slot, _now)
+    maker = KeyStatementMaker(key, the_job.signing.slot, _now, mirrored=the_job.mirrored)
     judge = _judge(the_job, trust, key)
+    guard = _guard(the_job)
     with _ledger(home) as ledger, opened_reader(device) as reader:
         say(f"job {the_job.name}: {len(the_job.rows)} rows, {reader.info.model} at {device}")
         created = not ledger.jobs()
@@ -92,7 +95,7 @@ def run(job: Path, device: str | None, dry_run: bool, wait: float | None, home: 
                 "any, stop and put their ledger back: serials would be given out twice"
             )
         session = Session(
-            *(reader, ledger, plan, maker, judge),
+            *(reader, ledger, plan, maker, judge, guard),
             report=_reporter(as_json),
             monotonic=time.monotonic,
             idle_seconds=wait,
@@ -140,9 +143,10 @@ def resolve(
             raise UsageError("open rows are settled by reading their tags: give --device", code="device-missing")
         key = _signing_key(the_job)
         judge = _judge(the_job, _trust(the_job), key)
+        guard = _guard(the_job)
         with opened_reader(device) as reader:
             resolver = Resolver(
-                *(reader, ledger, judge),
+                *(reader, ledger, judge, guard),
                 job=the_job.name,
                 report=_reporter(as_json),
                 monotonic=time.monotonic,
@@ -236,6 +240,28 @@ def _judge(job: Job, trust: TrustStore | None, key: PrivateKey) -> Judge:
     return KeyJudge(key.public_key, job.signing.slot)
 
 
+def _guard(job: Job) -> TagGuard | None:
+    if job.protection.is_none:
+        return None
+    master = job.tag_master
+    keys = None
+    if master is not None:
+        keys = load_tag_keys(master.file, str(master.passphrase_file) if master.passphrase_file else None)
+    say(f"every tag gets: {_protection_text(job.protection)}")
+    return TagGuard(job.protection, keys)
+
+
+def _protection_text(protection: Protection) -> str:
+    asked = []
+    if protection.password:
+        asked.append("a password or key of its own")
+    if protection.sun:
+        asked.append("SUN mirroring")
+    if protection.lock is Lock.PERMANENT:
+        asked.append("a permanent lock (IRREVERSIBLE)")
+    return ", ".join(asked)
+
+
 _WORDS = {Phase.WAITING: "lay the next tag on the reader", Phase.WORKING: "hold still", Phase.TAKE_AWAY: "take it away"}
 
 
@@ -277,8 +303,15 @@ def _show_plan(plan: JobPlan, as_json: bool) -> None:
         for chip in plan.chips
     ]
     if as_json:
-        emit_json({"job": plan.job.name, "rows": len(plan.job.rows), "chips": chips})
+        protect = {
+            "lock": plan.job.protection.lock.value,
+            "password": plan.job.protection.password,
+            "sun": plan.job.protection.sun,
+        }
+        emit_json({"job": plan.job.name, "rows": len(plan.job.rows), "chips": chips, "protect": protect})
         return
+    if not plan.job.protection.is_none:
+        emit(f"every tag gets: {_protection_text(plan.job.protection)}")
     emit(f"job {plan.job.name}: {len(plan.job.rows)} rows, all checked; nothing was written")
     rows = [
         (chip.chip, level, str(width), str(count), str(chip.spare))

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import click
 
-from dpptag.cli.options import at_terminal, given_passphrase, json_option, passphrase_option
+from dpptag.cli.options import json_option, passphrase_option
 from dpptag.cli.output import emit, emit_json, facts
+from dpptag.cli.tag_master import load_tag_keys
 from dpptag.errors import EXIT_COULD_NOT_CHECK, EXIT_NEGATIVE, EXIT_OK, LinkError
 from dpptag.field.sun_counters import Replayed, SunCounters
 from dpptag.tags.key_derivation import DerivedKeys
 from dpptag.tags.sun import FILE_PURPOSE, META_PURPOSE, SunOutcome, check_sun, parse_sun
-from dpptag.trust.tag_keys import open_tag_master
 
 REPLAYED = "replayed"
 UNREADABLE = "unreadable"
@@ -40,20 +40,13 @@ def verify(url: str, tag_master: str, counters: str | None, passphrase_file: str
     Exit code 0 valid (and, with --counters, not seen before on this device), 5 MAC false or replayed, 8 nothing to
     check. A valid link proves that the chip made it, not when: it may have been copied before it was first seen.
     """
-    keys = _open(tag_master, passphrase_file)
+    keys = load_tag_keys(tag_master, passphrase_file)
     value = _judge(url, keys, None if counters is None else SunCounters(counters))
     if as_json:
         emit_json(value)
     else:
         emit(facts(value))
     return _EXIT_CODES[str(value["sun"])]
-
-
-def _open(path: str, passphrase_file: str | None) -> DerivedKeys:
-    passphrase = given_passphrase(passphrase_file)
-    if passphrase is None and at_terminal():
-        passphrase = click.prompt(f"Passphrase of {path}", hide_input=True, err=True).encode()
-    return open_tag_master(path, passphrase or b"")
 
 
 def _judge(url: str, keys: DerivedKeys, counters: SunCounters | None) -> dict[str, object]:

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
-
 import click
 
+from dpptag.cli import protect
 from dpptag.cli.device import device_option, opened_reader
 from dpptag.cli.options import Seconds, json_option, read_file
 from dpptag.cli.output import emit, emit_json, facts, say
+from dpptag.cli.tag_state import sense, tag_state
 from dpptag.codec.ndef import MESSAGE_LIMIT, decode_message
-from dpptag.errors import DeviceError, TagError, TagNotFound
-from dpptag.links import NfcReader, TagLink
 from dpptag.tags import Tag, identify, plan_write, write_and_verify
 
 _wait = click.option("--wait", type=Seconds(), default=10.0, show_default=True, help="Seconds to wait for a tag.")
@@ -30,8 +26,8 @@ def command() -> None:
 @json_option
 def read(device: str, wait: float, as_json: bool) -> None:
     """Read one tag: chip number, type, capacity, NDEF message. Writes nothing."""
-    with opened_reader(device) as reader, _tag_state("untouched"):
-        tag = identify(_sense(reader, wait))
+    with opened_reader(device) as reader, tag_state("untouched"):
+        tag = identify(sense(reader, wait))
         value = _tag_value(tag, simulated=reader.info.simulated)
     if as_json:
         emit_json(value)
@@ -51,8 +47,8 @@ def write(device: str, ndef: str, allow_format: bool, dry_run: bool, wait: float
     message = read_file(ndef, "NDEF message", MESSAGE_LIMIT)
     decode_message(message)
     with opened_reader(device) as reader:
-        with _tag_state("untouched"):
-            link = _sense(reader, wait)
+        with tag_state("untouched"):
+            link = sense(reader, wait)
             tag = identify(link)
             plan = plan_write(tag, message, allow_format=allow_format)
         for step in plan.irreversible:
@@ -64,7 +60,7 @@ def write(device: str, ndef: str, allow_format: bool, dry_run: bool, wait: float
             else:
                 emit(str(plan))
             return
-        with _tag_state("unknown, do not ship"):
+        with tag_state("unknown, do not ship"):
             read_back = write_and_verify(link, tag, message, allow_format=allow_format)
         value = {
             "chip": tag.uid.hex(),
@@ -79,35 +75,11 @@ def write(device: str, ndef: str, allow_format: bool, dry_run: bool, wait: float
         say(f"wrote {len(message)} bytes to {tag.chip_name} {tag.uid.hex()}, read back and equal")
 
 
-@contextmanager
-def _tag_state(state: str) -> Iterator[None]:
-    """What a person must know of the tag in hand when the work ends here: told with whatever ended it."""
-    try:
-        yield
-    except (DeviceError, TagError) as error:
-        error.facts.setdefault("tag_state", state)
-        raise
-    except KeyboardInterrupt:
-        say(f"tag state {state}; the same command may be run again")
-        raise
-
-
-def _sense(reader: NfcReader, wait: float) -> TagLink:
-    deadline = time.monotonic() + wait
-    while (link := reader.sense()) is None:
-        if time.monotonic() >= deadline:
-            raise TagNotFound(
-                f"no tag came to the reader within {wait:g} seconds",
-                action="lay a tag on the reader and call again, or give a longer --wait",
-                tag_state="untouched",
-            )
-    return link
-
-
 def _tag_value(tag: Tag, *, simulated: bool) -> dict[str, object]:
     return {
         "chip": tag.uid.hex(),
         "type": tag.chip_name,
+        "technology": tag.technology.value,
         "capacity": tag.capacity,
         "ndef": None if tag.ndef is None else tag.ndef.hex(),
         "content": tag.content.state.value,
@@ -115,3 +87,6 @@ def _tag_value(tag: Tag, *, simulated: bool) -> dict[str, object]:
         "writable": tag.writable,
         "simulated": simulated,
     }
+
+
+command.add_command(protect.command)

@@ -163,7 +163,12 @@ class Job:
 
     def tag_uri(self, row: JobRow) -> str:
         """The URI as written: the identity, and behind it the places that the chip fills in where the job wants SUN."""
-        return row.identity + (SUN_QUERY if self.protection.sun else "")
+        return row.identity + self.mirrored
+
+    @property
+    def mirrored(self) -> str:
+        """What stands behind every identity and is not signed."""
+        return SUN_QUERY if self.protection.sun else ""
 
 
 def item_of(row: JobRow) -> Item:

@@ -1,0 +1,37 @@
+"""The tag in hand: waiting for it, and saying what became of it when the work ends early."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from dpptag.cli.output import say
+from dpptag.errors import DeviceError, TagError, TagNotFound
+from dpptag.links import NfcReader, TagLink
+
+
+@contextmanager
+def tag_state(state: str) -> Iterator[None]:
+    """What a person must know of the tag in hand when the work ends here: told with whatever ended it."""
+    try:
+        yield
+    except (DeviceError, TagError) as error:
+        error.facts.setdefault("tag_state", state)
+        raise
+    except KeyboardInterrupt:
+        say(f"tag state {state}; the same command may be run again")
+        raise
+
+
+def sense(reader: NfcReader, wait: float) -> TagLink:
+    """The tag in the field, waited for so many seconds. Raises TagNotFound."""
+    deadline = time.monotonic() + wait
+    while (link := reader.sense()) is None:
+        if time.monotonic() >= deadline:
+            raise TagNotFound(
+                f"no tag came to the reader within {wait:g} seconds",
+                action="lay a tag on the reader and call again, or give a longer --wait",
+                tag_state="untouched",
+            )
+    return link
