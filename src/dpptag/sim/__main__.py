@@ -35,6 +35,11 @@ def _wait_for_the_end(terminated: int) -> None:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run until told to end; 0, or 2 where the query cannot be used."""
+    arguments = list(sys.argv[1:] if arguments is None else arguments)
+    if arguments[:1] == ["pcsc"]:
+        from dpptag.sim import pcsc
+
+        return pcsc.main(arguments[1:])
     parser = argparse.ArgumentParser(prog="python -m dpptag.sim", description=_WHAT_IT_IS)
     parser.add_argument("reader", choices=["nfc"])
     parser.add_argument("query", nargs="?", default="", help="as after sim:nfc? in a device path")
