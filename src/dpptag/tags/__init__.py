@@ -13,7 +13,7 @@ from typing import Final
 
 from dpptag.errors import TagRefused, TagSwapped, TagWriteFailed
 from dpptag.links import TagLink, Technology
-from dpptag.tags import type2, type2_protection, type3, type4, type5
+from dpptag.tags import type2, type2_protection, type3, type3_memory, type4, type4_tag, type5, type5_memory
 from dpptag.tags.protection import Lock, Protection, ProtectionPlan, ProtectionStep, TagKeys
 from dpptag.tags.tag import Content, ContentState, WritePlan, WriteStep
 from dpptag.tags.tlv import message_room
@@ -29,8 +29,16 @@ Tag = Type2Tag | Type3Tag | Type4Tag | Type5Tag
 ``memory`` (the data area as read), ``writable`` and ``technology``."""
 
 
-CHIP_ROOMS: Final[Mapping[str, int]] = MappingProxyType({chip.name: message_room(chip.area_bytes) for chip in CHIPS})
-"""The chips that may be written, by name, and the longest NDEF message of each in bytes."""
+CHIP_ROOMS: Final[Mapping[str, int]] = MappingProxyType(
+    {chip.name: message_room(chip.area_bytes) for chip in CHIPS}
+    | {chip.name: chip.area_bytes for chip in type3_memory.CHIPS}
+    | type4_tag.MESSAGE_ROOMS
+    | {chip.name: message_room(chip.area_bytes) for chip in type5_memory.CHIPS}
+)
+"""The chips that may be written, by name, and the longest NDEF message of each in bytes.
+
+Of a DESFire it is that of the file that a format makes; one with a smaller file is refused when it is met.
+"""
 
 
 def identify(link: TagLink) -> Tag:

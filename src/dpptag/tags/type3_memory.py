@@ -41,6 +41,11 @@ class FelicaChip:
     def data_blocks(self) -> int:
         return self.blocks - 1
 
+    @property
+    def area_bytes(self) -> int:
+        """Of the longest message: it needs no TLV, its length stands in the attribute block."""
+        return self.data_blocks * BLOCK_BYTES
+
 
 CHIPS: Final = (
     FelicaChip("FeliCa Lite-S", 0xF1, 14, secure=True),

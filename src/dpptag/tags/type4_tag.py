@@ -55,6 +55,21 @@ _ST25TA: Final = {  # product code: second byte of the UID
 }
 
 
+_FILE_BYTES: Final = {
+    "NTAG 424 DNA": 256,
+    "NTAG 424 DNA TagTamper": 256,
+    "DESFire EV1": 1024,
+    "DESFire EV2": 1024,
+    "DESFire EV3": 1024,
+    "ST25TA512": 64,
+    "ST25TA02K": 256,
+    "ST25TA16K": 2048,
+    "ST25TA64K": 8192,
+}
+MESSAGE_ROOMS: Final = {name: size - LENGTH_BYTES for name, size in _FILE_BYTES.items()}
+"""The longest NDEF message of each chip in bytes: its NDEF file as delivered, a DESFire's as formatted here."""
+
+
 def nxp_chip(version: bytes) -> Type4Chip | None:
     """The chip that answers GetVersion with these parts: hardware 7 bytes, software 7, then its UID; else None."""
     if len(version) < 21 or version[0] != MAKER_NXP or version[7] != MAKER_NXP or version[6] != 0x05:
