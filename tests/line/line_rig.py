@@ -12,6 +12,7 @@ from dpptag.codec.planner import Placement
 from dpptag.devices.nfcpy import NfcpyReader
 from dpptag.ledger import Ledger
 from dpptag.line import (
+    Job,
     JobPlan,
     Judge,
     KeyJudge,
@@ -21,12 +22,14 @@ from dpptag.line import (
     Resolver,
     RunSummary,
     Session,
+    TagGuard,
     TagRecord,
     read_job,
 )
 from dpptag.line.rows import JobRow
 from dpptag.model.identifiers import ChipNumber
 from dpptag.sim import start
+from dpptag.tags.key_derivation import DerivedKeys
 from tests.line.job_folder import JobFolder
 
 NOW = datetime(2026, 2, 3, 4, 5, 6, tzinfo=UTC)
@@ -66,7 +69,7 @@ class CountingMaker(KeyStatementMaker):
     """Notes how many host commands the reader had seen when each tag was signed for: its first write comes next."""
 
     def __init__(self, rig: LineRig) -> None:
-        super().__init__(rig.folder.key, 1, lambda: NOW)
+        super().__init__(rig.folder.key, 1, lambda: NOW, mirrored=read_job(rig.folder.job).mirrored)
         self._rig = rig
 
     def make(self, row: JobRow, placement: Placement, chip: ChipNumber) -> bytes:
@@ -95,6 +98,7 @@ class LineRig:
         self.ledger_path = path / "home" / "ledger.sqlite3"
         self.state = path / "tags.json"
         self.tags = f"{tags}&seed={seed}"
+        self.master = bytes(range(16))
         self.commands_before_write: list[int] = []
         self.commands_at_end = 0
 
@@ -125,6 +129,7 @@ class LineRig:
                     JobPlan(job),
                     CountingMaker(self),
                     judge or self.judge(),
+                    self.guard(job),
                     report=told,
                     monotonic=counted_clock(),
                     idle_seconds=IDLE,
@@ -144,6 +149,7 @@ class LineRig:
                     reader,
                     ledger,
                     self.judge(),
+                    self.guard(read_job(self.folder.job)),
                     job=job,
                     report=told,
                     monotonic=counted_clock(),
@@ -155,6 +161,9 @@ class LineRig:
 
     def judge(self) -> Judge:
         return KeyJudge(self.folder.key.public_key, 1)
+
+    def guard(self, job: Job) -> TagGuard | None:
+        return None if job.protection.is_none else TagGuard(job.protection, DerivedKeys(self.master))
 
     def states(self) -> list[str]:
         with self.ledger() as ledger:
