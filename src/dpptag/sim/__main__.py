@@ -18,7 +18,7 @@ from collections.abc import Sequence
 from dpptag.errors import UsageError
 from dpptag.sim.reader import start
 
-_WHAT_IT_IS = "A simulated NFC reader (PN532) with NTAG21x tags on a pseudo-terminal."
+_WHAT_IT_IS = "A simulated NFC reader (PN532) with tags of any kind on a pseudo-terminal."
 
 
 def _announce(event: dict[str, object]) -> None:

@@ -8,7 +8,7 @@ Polls of a technology that the tag does not speak find nothing and count for not
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Final
+from typing import Final, cast
 
 from dpptag.sim import air
 from dpptag.sim.chip import Answer, ApduChip, Chip, Fading, FelicaChip, Nibble, Rf, Tearable, TypeAChip, Wakeable
@@ -18,6 +18,7 @@ from dpptag.sim.frames import (
     PAGE,
     begins_chain,
     is_inventory,
+    is_iso_dep,
     touches_memory,
 )
 from dpptag.sim.refusal import refused, refused_apdu
@@ -139,9 +140,10 @@ class Field:
 
     def poll(self, uid: bytes = b"") -> TypeAChip | None:
         """REQA to SELECT; with ``uid`` only that chip. Returns the Type A chip now active, or None."""
-        tag = self._tag_for(Rf.A)
-        if not isinstance(tag, TypeAChip) or (uid and uid != tag.uid):
+        found = self._tag_for(Rf.A)
+        if found is None or (uid and uid != found.uid):
             return None
+        tag = cast(TypeAChip, found)
         # A reader that asks for one chip by its UID wakes it from HALT (WUPA); a reader that looks round does not.
         if not tag.select() and not (uid and isinstance(tag, Wakeable) and tag.wake()):
             return None
@@ -174,8 +176,7 @@ class Field:
         """
         if rf is not None and (self.tag is None or self.tag.rf is not rf) and not self._is_poll(rf, frame):
             self.exchanges += 1
-            self.simulated_us += air.exchange_us(rf, frame, None, programmed=False)
-            return None
+            return self._took(rf, frame, None)
         technology = rf or (self.tag.rf if self.tag is not None else Rf.A)
         if self._is_poll(technology, frame):
             return self._raw_poll(technology, frame)
@@ -201,33 +202,35 @@ class Field:
         self.exchanges += 1
         tag = self.tag
         if tag is None or not self.rf_on:
-            self.simulated_us += air.exchange_us(rf, frame, None, programmed=False)
-            return None
+            return self._took(rf, frame, None, kbit)
         if touches_memory(tag, frame):
             self._activations = 0
         if self.faults.due(FaultKind.MUTE):
-            return None
+            return self._took(rf, frame, None, kbit)
         mid_chain, self._mid_chain = self._mid_chain, begins_chain(tag, frame)
         # A command that has begun is not refused half-way: a chip would execute what it has put together.
         if not mid_chain and self.faults.due(FaultKind.NAK):
-            return refuse(tag, frame)
+            return self._took(rf, frame, refuse(tag, frame), kbit)
         before = tag.changes
         answer = self._answered(tag, answered)
         changed = tag.changes != before
         if changed:
             self.save()
-        if frame[:1] == FAST_READ and _is_type2(tag) and isinstance(answer, bytes):
+        is_type2 = tag.rf is Rf.A and not is_iso_dep(tag)
+        if is_type2 and frame[:1] == FAST_READ and isinstance(answer, bytes):
             answer = self._duplicated(answer)
         # A Type 2 chip that counts a READ says nothing of the time that takes.
-        programmed = changed and (isinstance(answer, Nibble) or not _is_type2(tag))
-        self.simulated_us += air.exchange_us(tag.rf, frame, answer, programmed=programmed, kbit=kbit)
+        programmed = changed and (isinstance(answer, Nibble) or not is_type2)
+        return self._took(tag.rf, frame, answer, kbit, programmed=programmed)
+
+    def _took(self, rf: Rf, frame: bytes, answer: Answer, kbit: int = 212, *, programmed: bool = False) -> Answer:
+        self.simulated_us += air.exchange_us(rf, frame, answer, programmed=programmed, kbit=kbit)
         return answer
 
     def _raw_poll(self, rf: Rf, frame: bytes) -> Answer:
         if rf is Rf.V:
-            self.exchanges += 1
             tag = self._tag_for(Rf.V)
-            answer = None if tag is None or self.faults.due(FaultKind.MUTE) else tag.exchange(frame)
+            answer = None if tag is None else tag.exchange(frame)
             self._activations += answer is not None
             return answer
         found = self.poll_f(int.from_bytes(frame[1:3], "big"), frame[3])
@@ -272,7 +275,3 @@ class Field:
                 tag.fade(unit)
             self._weak_units.clear()
             self.save()
-
-
-def _is_type2(tag: Chip) -> bool:
-    return isinstance(tag, TypeAChip) and tag.ats is None

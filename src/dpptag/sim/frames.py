@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from dpptag.sim.chip import Chip, Rf, TypeAChip
+from dpptag.sim.chip import Chip, Rf
 
 PAGE: Final = 4
 FAST_READ: Final = b"\x3a"
@@ -27,11 +27,14 @@ def is_i_block(frame: bytes) -> bool:
     return bool(frame) and frame[0] & _I_BLOCK_MASK == _I_BLOCK
 
 
+def is_iso_dep(tag: Chip) -> bool:
+    """Whether it is an ISO/IEC 14443-4 chip. Asked at every exchange: a look at one attribute, not at a protocol."""
+    return tag.rf is Rf.A and getattr(tag, "ats", None) is not None
+
+
 def begins_chain(tag: Chip, frame: bytes) -> bool:
-    """Whether more of this command is to come: an I-block with the chaining bit, or an R-block between two of them."""
-    if not isinstance(tag, TypeAChip) or tag.ats is None:
-        return False
-    return is_i_block(frame) and bool(frame[0] & _CHAINING)
+    """Whether more of this command is to come: an I-block with the chaining bit."""
+    return is_iso_dep(tag) and is_i_block(frame) and bool(frame[0] & _CHAINING)
 
 
 def is_inventory(frame: bytes) -> bool:
@@ -42,9 +45,9 @@ def is_inventory(frame: bytes) -> bool:
 def touches_memory(tag: Chip, frame: bytes) -> bool:
     """Whether this frame is work, and not a look whether the tag is still there: work keeps a tag on the belt."""
     if tag.rf is Rf.F:
-        return frame[:1] in (bytes((code,)) for code in _FELICA_MEMORY)
+        return bool(frame) and frame[0] in _FELICA_MEMORY
     if tag.rf is Rf.V:
         return len(frame) > 1 and frame[1] not in _NO_MEMORY_15693
-    if isinstance(tag, TypeAChip) and tag.ats is not None:
+    if is_iso_dep(tag):
         return is_i_block(frame) or (len(frame) >= 4 and frame[0] != 0xE0)  # a block, or a whole APDU
     return bool(frame) and frame[0] in _TYPE2_MEMORY

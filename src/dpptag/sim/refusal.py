@@ -14,8 +14,8 @@ from __future__ import annotations
 
 from typing import Final
 
-from dpptag.sim.chip import NAK_ARGUMENT, Answer, ApduChip, Chip, Rf, TypeAChip
-from dpptag.sim.frames import is_i_block
+from dpptag.sim.chip import NAK_ARGUMENT, Answer, ApduChip, Chip, Rf
+from dpptag.sim.frames import is_i_block, is_iso_dep
 
 _UNKNOWN_APDU: Final = bytes.fromhex("FFFF0000")
 _UNKNOWN_TYPE2: Final = b"\xff"
@@ -34,7 +34,7 @@ def refused(tag: Chip, frame: bytes) -> Answer:
         return tag.exchange(frame[:_SERVICE_AT] + b"\xff\xff" + frame[_SERVICE_AT + 2 :])
     if tag.rf is Rf.V:
         return _refused_15693(tag, frame)
-    if isinstance(tag, TypeAChip) and tag.ats is not None:
+    if is_iso_dep(tag):
         if not is_i_block(frame):
             return None
         head = 2 if frame[0] & _CID_FOLLOWS else 1

@@ -15,6 +15,7 @@ def test_every_kind_is_written_as_it_is_read(kind: FaultKind) -> None:
 
 
 def test_a_count_is_kept() -> None:
+    assert parse_fault("swap@3+1") == Fault(FaultKind.SWAP, 3, 1)
     assert parse_fault("pull@30+2") == Fault(FaultKind.PULL, 30, 2)
 
 

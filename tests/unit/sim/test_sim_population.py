@@ -7,6 +7,7 @@ import pytest
 
 from dpptag.errors import UsageError
 from dpptag.sim.field import Field
+from dpptag.sim.kinds import KINDS
 from dpptag.sim.population import StateFile, parse_query, populate
 from dpptag.sim.type2 import Type2Chip
 
@@ -55,6 +56,7 @@ def test_an_escaped_state_path_is_undone_and_a_plus_is_kept() -> None:
         "type=NTAG999",
         "tags=NTAG213*",
         "uid=04",
+        "type=ISO-15693",
         "uid=xx",
         "fault=boom@1",
         "dwell=-1",
@@ -110,3 +112,40 @@ def test_a_write_is_in_the_file_before_it_is_acknowledged(tmp_path: Path) -> Non
     assert json.loads(options.state.read_text())["tags"][0]["pages"][6] == b"abcd".hex()
     assert answer is not None
     assert list(tmp_path.iterdir()) == [options.state]
+
+
+@pytest.mark.parametrize("kind", sorted(KINDS))
+def test_every_kind_can_be_ordered_stored_and_loaded(kind: str, tmp_path: Path) -> None:
+    options = parse_query(f"state={tmp_path}/tags.json&tags={kind}*2")
+    tags, position, _ = populate(options)
+    assert [tag.kind for tag in tags] == [kind] * 2
+    assert len(tags[0].uid) == KINDS[kind].uid_bytes
+    assert tags[0].uid.startswith(KINDS[kind].uid_head)
+    assert options.state is not None
+    StateFile(options.state).save(tags, position, [])
+    again, _, _ = populate(options)
+    assert [(tag.kind, tag.uid, tag.record()) for tag in again] == [(tag.kind, tag.uid, tag.record()) for tag in tags]
+
+
+def test_a_state_file_of_the_first_simulators_is_still_loaded(tmp_path: Path) -> None:
+    chip = KINDS["NTAG215"].make(bytes.fromhex("04A1B2C3D4E5F6"), {})
+    assert isinstance(chip, Type2Chip)
+    tag = {
+        "type": "NTAG215",
+        "uid": "04a1b2c3d4e5f6",
+        "pages": [page.hex() for page in chip.pages],
+        "signature": "11" * 32,
+        "counter": 7,
+        "failed_passwords": 1,
+    }
+    path = tmp_path / "tags.json"
+    path.write_text(json.dumps({"version": 1, "position": 0, "faults_fired": [], "tags": [tag]}))
+    (loaded,), _, _ = populate(parse_query(f"state={path}"))
+    assert loaded.record() == {key: tag[key] for key in ("pages", "signature", "counter", "failed_passwords")}
+
+
+def test_a_uid_has_the_length_that_its_kind_wants() -> None:
+    options = parse_query("type=NTAG213&uid=E004010203040506")
+    with pytest.raises(UsageError):
+        populate(options)
+    assert populate(parse_query("type=NTAG213&uid=01020304"))[0][0].uid == bytes.fromhex("01020304")
