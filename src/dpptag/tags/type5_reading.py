@@ -1,0 +1,76 @@
+"""Reading what a Type 5 chip tells of itself: its memory, its locked blocks, whether it asks for a password."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from dpptag.errors import TagNak
+from dpptag.links.nfc import Type5Link
+from dpptag.tags.tag import refusal
+from dpptag.tags.type5_memory import PasswordKind, Type5Chip
+
+NXP: Final = b"\x04"
+ST: Final = b"\x02"
+
+BLOCK_STATUS: Final = 0x2C
+NXP_SYSTEM_INFORMATION: Final = 0xAB
+READ_CONFIGURATION: Final = 0xA0
+
+RFA1SS: Final = 0x04
+WRITE_BITS: Final = 0x22
+"""Of SLIX2's page conditions: the write password for page L (02h) and for page H (20h)."""
+
+_PAGE_L, _PAGE_H = 0x02, 0x20
+_LOCKED: Final = 0x01
+_READ_BLOCKS: Final = 16  # 64 bytes: what a reader's buffer surely holds
+_STATUS_BLOCKS: Final = 32
+
+
+def read_memory(link: Type5Link, chip: Type5Chip) -> bytes:
+    """All user memory. Raises TagRefused where a block asks for a password, or does not exist."""
+    parts: list[bytes] = []
+    for block in range(0, chip.user_blocks, _READ_BLOCKS):
+        try:
+            parts.append(link.read(block, min(_READ_BLOCKS, chip.user_blocks - block)))
+        except TagNak as error:
+            raise refusal(
+                link.uid,
+                "tag-read-protected",
+                f"blocks from {block} on do not read: they are behind a password, or the chip is not what its UID says",
+                "take another tag",
+                chip_type=chip.name,
+                block=block,
+                error=error.facts.get("error"),
+            ) from error
+    return b"".join(parts)
+
+
+def locked_blocks(link: Type5Link, chip: Type5Chip) -> frozenset[int]:
+    """User blocks that Lock Block has closed, by Get Multiple Block Security Status."""
+    locked: set[int] = set()
+    for first in range(0, chip.user_blocks, _STATUS_BLOCKS):
+        count = min(_STATUS_BLOCKS, chip.user_blocks - first)
+        status = link.command(BLOCK_STATUS, bytes((first, count - 1)))
+        locked.update(first + at for at, octet in enumerate(status[:count]) if octet & _LOCKED)
+    return frozenset(locked)
+
+
+def is_password_protected(link: Type5Link, chip: Type5Chip) -> bool | None:
+    """Whether some block asks for a password to write; None where the chip has no command that tells."""
+    if chip.password is PasswordKind.ICODE:
+        pointer, condition = page_protection(link)
+        return bool(condition & _PAGE_H or (pointer and condition & _PAGE_L))
+    if chip.password is PasswordKind.ST25DV:
+        return bool(configuration(link, RFA1SS) >> 2)
+    return None
+
+
+def page_protection(link: Type5Link) -> tuple[int, int]:
+    """SLIX2: the first block of page H, and the conditions of both pages (GET NXP SYSTEM INFORMATION)."""
+    answer = link.command(NXP_SYSTEM_INFORMATION, NXP)
+    return answer[0], answer[1]
+
+
+def configuration(link: Type5Link, register: int) -> int:
+    """ST25DV: one static register (Read Configuration)."""
+    return link.command(READ_CONFIGURATION, ST + bytes((register,)))[0]
