@@ -180,9 +180,9 @@ def _ntag_i2c(name: str, version: str, *, plus: bool, settled_lock: bool) -> Chi
 
 
 CHIPS: Final = (
-    ChipType("Ultralight", (), 16, 15, 0x06, None, None, fast_read=False, told_by_pages=True),
-    _ultralight_ev1("Ultralight EV1 48", "0B", 20, 0x06, None),
-    _ultralight_ev1("Ultralight EV1 128", "0E", 41, 0x10, 2),
+    ChipType("ULTRALIGHT", (), 16, 15, 0x06, None, None, fast_read=False, told_by_pages=True),
+    _ultralight_ev1("ULTRALIGHT-EV1-48", "0B", 20, 0x06, None),
+    _ultralight_ev1("ULTRALIGHT-EV1-128", "0E", 41, 0x10, 2),
     ChipType("NTAG203", (), 42, 39, 0x12, _NTAG203_LOCK, None, fast_read=False, told_by_pages=True),
     _ntag21x("NTAG210", "0004040101000B03", 20, 0x06, None, told=False),
     _ntag21x("NTAG212", "0004040101000E03", 41, 0x10, 2, told=False),
@@ -191,9 +191,9 @@ CHIPS: Final = (
     _ntag21x("NTAG215", "0004040201001103", 135, 0x3E, 16, told=True),
     _ntag21x("NTAG216", "0004040201001303", 231, 0x6D, 16, told=True),
     _ntag21x("NTAG216F", "0004040401001303", 231, 0x6D, 16, told=False),
-    _ntag_i2c("NTAG I2C 1k", "0004040502011303", plus=False, settled_lock=True),
-    _ntag_i2c("NTAG I2C plus 1k", "0004040502021303", plus=True, settled_lock=True),
-    _ntag_i2c("NTAG I2C plus 2k", "0004040502021503", plus=True, settled_lock=False),
+    _ntag_i2c("NTAG-I2C-1K", "0004040502011303", plus=False, settled_lock=True),
+    _ntag_i2c("NTAG-I2C-PLUS-1K", "0004040502021303", plus=True, settled_lock=True),
+    _ntag_i2c("NTAG-I2C-PLUS-2K", "0004040502021503", plus=True, settled_lock=False),
 )
 """The chips that may be written."""
 

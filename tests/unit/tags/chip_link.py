@@ -101,6 +101,8 @@ def chip_with(name: str, message: bytes | None = None, uid: bytes = UID) -> Type
     """A chip as delivered, or with ``message`` in a plain NDEF TLV, made here and not by the code under test."""
     chip = Type2Chip(MODELS[name], uid)
     if message is not None:
+        if chip.pages[3] == bytes(4):  # delivered blank: what AN1303 asks for
+            chip.pages[3] = bytes((0xE1, 0x10, (chip.model.last_user_page - 3) * 4 // 8, 0x00))
         length = bytes((len(message),)) if len(message) < 255 else b"\xff" + len(message).to_bytes(2, "big")
         put_area(chip, (b"\x03" + length + message + b"\xfe").ljust(area_bytes(chip), b"\0")[: area_bytes(chip)])
     return chip

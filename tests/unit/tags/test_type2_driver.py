@@ -37,6 +37,35 @@ def test_an_ntag213_takes_4_host_commands_to_identify() -> None:
         assert sim.host_commands - before == 4
 
 
+def test_the_host_commands_of_a_126_byte_message_on_a_factory_ntag213() -> None:
+    """Every page of it differs: guard, 32 body pages, header; field off, selection (2) and one FAST_READ verify."""
+    with connected(fast_read_pages=PN532.fast_read_pages, bauds=PN532.bauds) as (sim, reader):
+        link = reader.sense()
+        assert link is not None
+        before = sim.host_commands
+        tag = identify(link)
+        identified = sim.host_commands
+        plan = plan_write(tag, message_of(126))
+        assert [step.at for step in plan.steps] == [4, *range(5, 37), 4]
+        assert write_and_verify(link, tag, message_of(126)) == message_of(126)
+        assert (identified - before, sim.host_commands - identified) == (4, 34 + 4)
+
+
+def test_rewriting_one_page_of_36_costs_the_guard_the_page_the_header_and_the_verification() -> None:
+    old = bytearray(message_of(142))
+    old[70] ^= 1
+    with connected(fast_read_pages=PN532.fast_read_pages, bauds=PN532.bauds) as (sim, reader):
+        link = reader.sense()
+        assert link is not None
+        assert write_and_verify(link, identify(link), bytes(old)) == bytes(old)
+        tag = identify(link)
+        plan = plan_write(tag, message_of(142))
+        assert [step.at for step in plan.steps] == [4, 4 + 72 // 4, 4]
+        before = sim.host_commands
+        assert write_and_verify(link, tag, message_of(142)) == message_of(142)
+        assert sim.host_commands - before == 3 + 4
+
+
 def test_a_read_password_is_refused_and_the_tag_answers_on() -> None:
     with connected() as (sim, reader):
         chip = sim.field.tag

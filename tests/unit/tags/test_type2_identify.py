@@ -12,22 +12,60 @@ from dpptag.tags import ContentState, apply, identify, plan_write, read_back, wr
 from tests.unit.tags.chip_link import UID, ChipLink, area_of, chip_with, message_of
 
 CHIP_NAMES = sorted(MODELS)
+CAPACITY = {
+    "NTAG203": 144,
+    "NTAG210": 48,
+    "NTAG212": 128,
+    "NTAG213": 144,
+    "NTAG213F": 144,
+    "NTAG215": 496,
+    "NTAG216": 872,
+    "NTAG216F": 872,
+    "NTAG-I2C-PLUS-1K": 872,
+    "NTAG-I2C-PLUS-2K": 872,
+    "ULTRALIGHT": 48,
+    "ULTRALIGHT-EV1-128": 128,
+    "ULTRALIGHT-EV1-48": 48,
+}
+BLANK_AS_DELIVERED = ["ULTRALIGHT", "ULTRALIGHT-EV1-128", "ULTRALIGHT-EV1-48"]
 
 
 @pytest.mark.parametrize("fast", [0, 4, 60])
 @pytest.mark.parametrize("name", CHIP_NAMES)
 def test_identify_reads_the_whole_data_area(name: str, fast: int) -> None:
-    message = message_of(130)
+    message = message_of(46)
     chip = chip_with(name, message)
     tag = identify(ChipLink(chip, fast_read_pages=fast))
-    assert (tag.uid, tag.chip_name, tag.capacity) == (UID, name, {"NTAG213": 144, "NTAG215": 496, "NTAG216": 872}[name])
+    assert (tag.uid, tag.chip_name, tag.capacity) == (UID, name, CAPACITY[name])
     assert tag.pages == b"".join(chip.pages[: 4 + tag.capacity // 4])
     assert tag.content.state is ContentState.MESSAGE
     assert tag.ndef == message
     assert (tag.auth0, tag.read_protected, tag.mirror, tag.locked) == (0xFF, False, False, frozenset())
 
 
+@pytest.mark.parametrize("name", BLANK_AS_DELIVERED)
+def test_a_chip_delivered_without_a_cc_is_unformatted(name: str) -> None:
+    tag = identify(ChipLink(chip_with(name)))
+    assert tag.content.state is ContentState.UNFORMATTED
+    assert refusal_of(chip_with(name), message_of(10)).code == "tag-unformatted"
+
+
 @pytest.mark.parametrize("name", CHIP_NAMES)
+def test_the_longest_message_is_written_inside_the_data_area_alone(name: str) -> None:
+    chip = chip_with(name)
+    delivered = list(chip.pages)
+    link = ChipLink(chip)
+    tag = identify(link)
+    message = message_of(tag.message_room)
+    blank = name in BLANK_AS_DELIVERED
+    assert [step.data for step in plan_write(tag, message, allow_format=True).irreversible] == [tag.chip.cc] * blank
+    assert write_and_verify(link, tag, message, allow_format=blank) == message
+    assert plan_write(identify(link), message).steps == ()
+    outside = [page for page in range(chip.model.pages) if not 4 <= page < 4 + CAPACITY[name] // 4 and page != 3]
+    assert [chip.pages[page] for page in outside] == [delivered[page] for page in outside]
+
+
+@pytest.mark.parametrize("name", sorted(set(MODELS) - set(BLANK_AS_DELIVERED)))
 def test_a_tag_as_delivered_is_empty(name: str) -> None:
     tag = identify(ChipLink(chip_with(name)))
     assert tag.content.state is ContentState.EMPTY
@@ -109,7 +147,7 @@ def test_pages_that_do_not_hold_the_uid_are_refused() -> None:
 def protected(name: str, auth0: int, access: int = 0) -> Type2Chip:
     chip = chip_with(name, message_of(20))
     chip.pages[chip.model.cfg0] = bytes((4, 0, 0, auth0))
-    chip.pages[chip.model.cfg1] = bytes((access, 5, 0, 0))
+    chip.pages[chip.model.cfg0 + 1] = bytes((access, 5, 0, 0))
     return chip
 
 

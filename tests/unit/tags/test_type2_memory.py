@@ -149,14 +149,14 @@ def test_the_capability_container_is_judged_first(cc: str, state: ContentState) 
 
 
 def known_chip(model: Model) -> ChipType | None:
-    return chip_by_version(model.version) if model.version else chip_by_name(model.name.replace("-", " "))
+    return chip_by_version(model.version) if model.version else chip_by_name(model.name)
 
 
 def test_chip_table_agrees_with_the_simulated_chips() -> None:
     for model in MODELS.values():
         chip = known_chip(model)
         assert chip is not None
-        assert chip_by_name(model.name.replace("-", " ").lower()) is chip
+        assert chip_by_name(model.name.lower()) is chip
         assert chip.page_count == model.pages
         assert chip.configuration in (None, model.cfg0)
         assert chip.dynamic_lock is None or chip.dynamic_lock.page == model.dynamic_lock
@@ -190,8 +190,8 @@ def test_every_chip_keeps_its_data_area_before_its_locks_and_its_configuration(c
         ("NTAG215", 130, "FF000000", "FF000F00"),
         ("NTAG216", 226, "FF3F0000", "FF3F7F00"),
         ("NTAG216F", 226, "FF3F0000", "FF3F7F00"),
-        ("Ultralight EV1 128", 36, "FF030000", "FF031F00"),
-        ("NTAG I2C plus 1k", 226, "FF3F0000", "FF3F7F00"),
+        ("ULTRALIGHT-EV1-128", 36, "FF030000", "FF031F00"),
+        ("NTAG-I2C-PLUS-1K", 226, "FF3F0000", "FF3F7F00"),
     ],
 )
 def test_dynamic_lock_bits(name: str, page: int, page_bits: str, with_block_bits: str) -> None:
@@ -207,16 +207,16 @@ def test_dynamic_lock_bits(name: str, page: int, page_bits: str, with_block_bits
 @pytest.mark.parametrize(
     ("name", "pages", "cc", "room"),
     [
-        ("Ultralight", 16, "E1100600", 46),
-        ("Ultralight EV1 48", 20, "E1100600", 46),
-        ("Ultralight EV1 128", 41, "E1101000", 126),
+        ("ULTRALIGHT", 16, "E1100600", 46),
+        ("ULTRALIGHT-EV1-48", 20, "E1100600", 46),
+        ("ULTRALIGHT-EV1-128", 41, "E1101000", 126),
         ("NTAG203", 42, "E1101200", 142),
         ("NTAG210", 20, "E1100600", 46),
         ("NTAG212", 41, "E1101000", 126),
         ("NTAG213", 45, "E1101200", 142),
         ("NTAG215", 135, "E1103E00", 492),
         ("NTAG216", 231, "E1106D00", 868),
-        ("NTAG I2C plus 2k", 234, "E1106D00", 868),
+        ("NTAG-I2C-PLUS-2K", 234, "E1106D00", 868),
     ],
 )
 def test_sizes(name: str, pages: int, cc: str, room: int) -> None:
@@ -271,7 +271,7 @@ def test_each_lock_bit_closes_the_pages_that_the_simulated_chip_closes(name: str
 
 def test_uid_needs_both_check_bytes() -> None:
     pages = b"".join(Type2Chip(MODELS["NTAG213"], UID).pages[:4])
-    chip, plain = chip_by_name("NTAG213"), chip_by_name("NTAG I2C plus 1k")
+    chip, plain = chip_by_name("NTAG213"), chip_by_name("NTAG-I2C-PLUS-1K")
     assert chip is not None
     assert plain is not None
     assert uid_of(chip, pages) == UID

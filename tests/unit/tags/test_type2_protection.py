@@ -18,7 +18,7 @@ from dpptag.tags.type2_memory import ChipType
 from tests.unit.tags.chip_link import ChipLink, area_of, chip_with, message_of
 from tests.unit.tags.test_type2_tear import TEARS
 
-MESSAGE = message_of(60)
+MESSAGE = message_of(44)
 PASSWORD = Protection(password=True)
 LOCK = Protection(lock=Lock.PERMANENT)
 BOTH = Protection(password=True, lock=Lock.PERMANENT)
@@ -116,10 +116,12 @@ def assert_protected(chip: Type2Chip, protection: Protection) -> None:
         assert chip.pages[model.cfg0][3] == 3
         assert not chip.pages[model.cfg0 + 1][0] & 0xC7
     if protection.lock is Lock.PERMANENT:
-        assert all(chip.page_locked(page) for page in range(3, model.dynamic_lock))
+        assert all(chip.page_locked(page) for page in range(3, model.last_user_page + 1))
         assert chip.pages[3][3] == 0x0F
     assert not chip.pages[2][2] & 0x07  # no block-lock bit
-    assert not chip.pages[model.dynamic_lock][2]
+    if model.locks is not None:
+        dynamic = int.from_bytes(chip.pages[model.locks.page][:3], "little")
+        assert not dynamic & ~sum(1 << bit for bit, first, _ in model.locks.page_bits if first <= model.last_user_page)
 
 
 def test_plan_of_both_on_an_ntag213() -> None:
@@ -141,12 +143,34 @@ def test_plan_of_both_on_an_ntag213() -> None:
         assert key[8:12] not in shown.lower().replace(plan.uid.hex(), "").replace("0" * 4, "")
 
 
-@pytest.mark.parametrize("name", ["NTAG213", "NTAG215", "NTAG216"])
-@pytest.mark.parametrize("protection", [PASSWORD, LOCK, BOTH], ids=["password", "lock", "both"])
+WITHOUT_PASSWORD = {"NTAG203", "ULTRALIGHT"}
+UNSETTLED = {"NTAG-I2C-PLUS-2K"}
+OFFERED = [
+    (name, protection)
+    for name in sorted(MODELS)
+    for protection in (PASSWORD, LOCK, BOTH)
+    if not (protection.password and name in WITHOUT_PASSWORD)
+    and not (protection.lock is Lock.PERMANENT and name in UNSETTLED)
+]
+
+
+def offered_id(value: object) -> str:
+    if not isinstance(value, Protection):
+        return str(value)
+    return {PASSWORD: "password", LOCK: "lock", BOTH: "both"}[value]
+
+
+@pytest.mark.parametrize(("name", "protection"), OFFERED, ids=offered_id)
 def test_protection_is_complete_and_doing_it_again_only_proves_it(name: str, protection: Protection) -> None:
     chip = written_chip(name)
+    delivered = list(chip.pages)
     link = run(chip, protection)
     assert_protected(chip, protection)
+    unprotected = {2, 3, chip.model.dynamic_lock} if protection.lock is Lock.PERMANENT else set()
+    if protection.password and chip.model.cfg0 is not None:
+        unprotected |= {chip.model.cfg0, *chip.model.secrets}
+    same = [page for page in range(chip.model.pages) if page not in unprotected]
+    assert [chip.pages[page] for page in same] == [delivered[page] for page in same]
     assert area_of(chip)[: 2 + len(MESSAGE)] == bytes((3, len(MESSAGE))) + MESSAGE
     assert link.secret_pages == ([chip.model.cfg0 + 2, chip.model.cfg0 + 3] if protection.password else [])
     before = list(chip.pages)
@@ -177,8 +201,8 @@ def test_cost_on_an_ntag213(protection: Protection, writes: int, passwords: int,
 def test_every_stop_leaves_a_complete_tag_and_the_next_run_finishes() -> None:
     """Stopped after each write, and inside each, with every kind of tear; also inside the writes that prove."""
     stops: Counter[str] = Counter()
-    for name in ("NTAG213", "NTAG215"):
-        for protection in (PASSWORD, LOCK, BOTH):
+    for name in ("NTAG213", "NTAG203", "ULTRALIGHT", "ULTRALIGHT-EV1-128", "NTAG-I2C-PLUS-1K"):
+        for protection in (protection for chip_name, protection in OFFERED if chip_name == name):
             attempts = run(written_chip(name), protection).attempts
             for k in range(attempts):
                 for tear in TEARS.values():
@@ -197,7 +221,14 @@ def test_every_stop_leaves_a_complete_tag_and_the_next_run_finishes() -> None:
                     assert area_of(chip) == area
                     stops[name] += 1
     print(f"{sum(stops.values())} stopped runs finished: {dict(stops)}")
-    assert stops == {"NTAG213": 14 * (4 + 5 + 9), "NTAG215": 14 * (4 + 5 + 9)}
+    with_password = 14 * (4 + 5 + 9)
+    assert stops == {
+        "NTAG213": with_password,
+        "NTAG203": 14 * 5,
+        "ULTRALIGHT": 14 * 4,
+        "ULTRALIGHT-EV1-128": with_password,
+        "NTAG-I2C-PLUS-1K": with_password,
+    }
 
 
 def test_a_second_stop_in_the_run_that_finishes_can_be_finished_too() -> None:
@@ -330,6 +361,18 @@ def test_a_chip_that_counts_wrong_passwords_is_refused_before_any_is_sent() -> N
 
 def test_a_lock_alone_is_refused_behind_a_password() -> None:
     assert refusal_of(password_of_another(written_chip()), LOCK).code == "tag-password"
+
+
+@pytest.mark.parametrize("name", sorted(WITHOUT_PASSWORD))
+def test_a_chip_without_a_password_refuses_one_also_together_with_a_lock(name: str) -> None:
+    assert refusal_of(written_chip(name), PASSWORD).code == "tag-no-password"
+    assert refusal_of(written_chip(name), BOTH).code == "tag-no-password"
+
+
+@pytest.mark.parametrize("name", sorted(UNSETTLED))
+def test_lock_bits_that_are_not_settled_are_never_set(name: str) -> None:
+    assert refusal_of(written_chip(name), LOCK).code == "tag-lock-unknown"
+    assert refusal_of(written_chip(name), BOTH).code == "tag-lock-unknown"
 
 
 def test_sun_and_a_password_without_a_key_are_refused() -> None:
@@ -474,7 +517,7 @@ def test_whatever_is_locked_already_it_ends_all_locked_or_is_refused_untouched(
     chip.pages[2] = chip.pages[2][:2] + static.to_bytes(2, "little")
     if tag.chip.dynamic_lock is not None:
         page = tag.chip.dynamic_lock.page
-        chip.pages[page] = dynamic.to_bytes(3, "little") + chip.pages[page][3:]
+        chip.pages[page] = (dynamic & chip.model.locks.mask).to_bytes(3, "little") + chip.pages[page][3:]
     before = list(chip.pages)
     link = Link(chip)
     plan, refused = None, ""
