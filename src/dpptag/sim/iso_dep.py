@@ -71,6 +71,7 @@ class IsoDepChip:
         self.program: Program = unchanged
         self.extensions = 0
         self.extension_multiplier = 1
+        self._tearing = self._tore = False
         self._forget_link()
 
     # What the subclass adds
@@ -177,7 +178,6 @@ class IsoDepChip:
         self._last: bytes | None = None
         self._awaiting_extension: bytes | None = None
         self._pps_allowed = False
-        self._tearing = self._tore = False
 
     @property
     def _fsc(self) -> int:

@@ -21,7 +21,7 @@ from dpptag.sim.type4 import Apdu, Status, StatusError, status_bytes
 Random = Callable[[int], bytes]
 
 ADDITIONAL_FRAME: Final = 0xAF
-_WRITE_DATA: Final = 0x8D
+_WRITE_DATA: Final = frozenset({0x3D, 0x8D})
 
 # AN12196 section 7.4: a delay from 50 failures in a row on. Its length is not modelled in time: so many authentications
 # are refused after each further failure.
@@ -51,9 +51,6 @@ class NativeChip(IsoDepChip):
     ``application`` is the one selected, None at PICC level (the master file).
     """
 
-    answer_frame: int | None = None
-    """Longest data field of one native answer where longer ones come in parts (AFh); None: they come whole."""
-
     def __init__(self, uid: bytes, *, random: Random = secrets.token_bytes) -> None:
         self.random = random
         self.applications: list[Application] = []
@@ -74,12 +71,18 @@ class NativeChip(IsoDepChip):
 
     # What a family adds
 
+    knows_ev2: bool = True
+
     def version_parts(self) -> list[bytes]:
         raise NotImplementedError
 
     def native_commands(self) -> dict[int, Callable[[bytes], bytes]]:
         """By command code; given the data field, returning that of the answer."""
         raise NotImplementedError
+
+    def frame_of(self, ins: int) -> int | None:
+        """Longest data field of one frame of a command whose data goes in parts (AFh); None: it goes whole."""
+        return None
 
     def iso_command(self, apdu: Apdu) -> bytes:
         """A command of CLA 00h."""
@@ -134,15 +137,16 @@ class NativeChip(IsoDepChip):
             return self._continued(body)
         if self._in_progress():
             raise StatusError(NativeStatus.COMMAND_ABORTED)
-        if ins in (0x71, 0x77):
+        if ins in (0x71, 0x77) and self.knows_ev2:
             return self._challenged(ins, body)
-        if self.answer_frame is not None and ins == _WRITE_DATA and self._waits_for_more(body):
-            self._written = body
+        frame = self.frame_of(ins)
+        if frame is not None and ins in _WRITE_DATA and self._waits_for_more(body):
+            self._written = bytes((ins,)) + body
             return status_bytes(NativeStatus.ADDITIONAL_FRAME)
         commands = self.native_commands()
         if ins not in commands:
             raise StatusError(NativeStatus.ILLEGAL_COMMAND)
-        return self._in_parts(commands[ins](body))
+        return self._in_parts(commands[ins](body), frame)
 
     def _in_progress(self) -> bool:
         """Whether an authentication, an answer or a write in parts waits for its next frame."""
@@ -152,15 +156,19 @@ class NativeChip(IsoDepChip):
         """Whether a plain WriteData has less data than it announces: the rest then comes by AFh."""
         return self.session is None and 7 <= len(body) < 7 + int.from_bytes(body[4:7], "little")
 
-    def _in_parts(self, answer: bytes) -> bytes:
+    def _in_parts(self, answer: bytes, size: int | None) -> bytes:
         """The whole answer, or its first part."""
         if self._parts is not None:
             return self._next_part()
-        if self.answer_frame is not None and len(answer) > self.answer_frame:
-            size = self.answer_frame
+        if size is not None and len(answer) > size:
             self._parts = _Parts([answer[start : start + size] for start in range(0, len(answer), size)])
             return self._next_part()
         return answer + status_bytes(self.success)
+
+    def answer_in_parts(self, parts: list[bytes]) -> None:
+        """The answer of the command at hand, part by part; a MAC goes with the last."""
+        whole = b"".join(parts)
+        self._parts = _Parts(parts, self.closed(whole, Mode.MAC)[len(whole) :])
 
     def _next_part(self) -> bytes:
         assert self._parts is not None
@@ -175,8 +183,8 @@ class NativeChip(IsoDepChip):
             challenge, self._challenge = self._challenge, None
             return self._authenticated(challenge, body)
         if self._written is not None and body:
-            body, self._written = self._written + body, None
-            return self._dispatched(_WRITE_DATA, body)
+            written, self._written = self._written, None
+            return self._dispatched(written[0], written[1:] + body)
         if self._parts is None:
             raise StatusError(NativeStatus.COMMAND_ABORTED)
         if body:
@@ -268,9 +276,7 @@ class NativeChip(IsoDepChip):
         """60h: three parts; authenticated, one MAC over all three comes with the last (table 22, note 1)."""
         if self.opened(0x60, body, 0, Mode.MAC):
             raise StatusError(NativeStatus.LENGTH)
-        parts = self.version_parts()
-        whole = b"".join(parts)
-        self._parts = _Parts(parts, self.closed(whole, Mode.MAC)[len(whole) :])
+        self.answer_in_parts(self.version_parts())
         return b""
 
     def get_card_uid(self, body: bytes) -> bytes:

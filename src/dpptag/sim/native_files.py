@@ -21,8 +21,8 @@ class FileChip(NativeChip):
 
     # What a family adds
 
-    def write_kept(self, data: bytes) -> bytes:
-        """What of a torn write is in the file afterwards; the default keeps half of its last line, as cells do."""
+    def write_kept(self, offset: int, data: bytes) -> bytes:
+        """What a torn write of ``data`` leaves behind, from ``offset`` on; nothing where it has not begun."""
         raise NotImplementedError
 
     def parsed_settings(self, file: DataFile, data: bytes) -> tuple[Mode, int, Sdm | None]:
@@ -89,8 +89,8 @@ class FileChip(NativeChip):
         never = all(nibble == NEVER for nibble in nibbles)
         raise StatusError(NativeStatus.PERMISSION_DENIED if never else NativeStatus.AUTHENTICATION)
 
-    def read_data(self, body: bytes) -> bytes:
-        """ADh: file number, offset and length of 3 bytes each; length 0 reads to the end."""
+    def read_data(self, body: bytes, ins: int = 0xAD) -> bytes:
+        """ADh (DESFire: BDh too): file number, offset and length of 3 bytes each; length 0 reads to the end."""
         if len(body) < 7:
             raise StatusError(NativeStatus.LENGTH)
         file = self.native_file(body[0] & 0x1F)
@@ -99,7 +99,7 @@ class FileChip(NativeChip):
             if self.session is not None or file.sdm is None or file.sdm.file_read == NEVER:
                 self._not_granted(file.read)
             mode = Mode.PLAIN
-        header = self.opened(0xAD, body, 7, mode)
+        header = self.opened(ins, body, 7, mode)
         if len(header) != 7:
             raise StatusError(NativeStatus.LENGTH)
         offset, length = int.from_bytes(header[1:4], "little"), int.from_bytes(header[4:7], "little")
@@ -107,19 +107,19 @@ class FileChip(NativeChip):
             raise StatusError(NativeStatus.BOUNDARY)
         view = self._served(file, 0xAD, NativeStatus.PERMISSION_DENIED)
         answer = self.closed(view[offset : offset + length if length else None], mode)
-        if self.answer_frame is None and len(answer) > 256:
+        if self.frame_of(ins) is None and len(answer) > 256:
             raise StatusError(NativeStatus.LENGTH)
         return answer
 
-    def write_data(self, body: bytes) -> bytes:
-        """8Dh: file number, offset and length of 3 bytes each, then the data."""
+    def write_data(self, body: bytes, ins: int = 0x8D) -> bytes:
+        """8Dh (DESFire: 3Dh too): file number, offset and length of 3 bytes each, then the data."""
         if len(body) < 7:
             raise StatusError(NativeStatus.LENGTH)
         file = self.native_file(body[0] & 0x1F)
         mode = self._granted(file.write, file)
         if mode is None:
             self._not_granted(file.write)
-        plain = self.opened(0x8D, body, 7, mode)
+        plain = self.opened(ins, body, 7, mode)
         offset, length = int.from_bytes(plain[1:4], "little"), int.from_bytes(plain[4:7], "little")
         data = plain[7:]
         if not data or len(data) != length:
@@ -131,7 +131,7 @@ class FileChip(NativeChip):
 
     def _write(self, file: DataFile, offset: int, data: bytes) -> None:
         if self.torn_before():
-            data = self.write_kept(data)
+            data = self.write_kept(offset, data)
             if not data:
                 return
 
@@ -196,6 +196,9 @@ class FileChip(NativeChip):
         self._select_application(lambda application: application.iso_id == identifier, False)
         return b""
 
+    iso_read_limit: int = 256
+    iso_write_limit: int = 255
+
     mf_name: bytes = bytes.fromhex("D2760000850100")
 
     def _select_application(self, fits: Callable[[Application], bool], master: bool) -> None:
@@ -232,10 +235,7 @@ class FileChip(NativeChip):
         if offset >= len(file.content):
             raise StatusError(Status.WRONG_OFFSET)
         view = self._served(file, 0xB0, Status.SECURITY)
-        return view[offset : offset + self.iso_read_limit(apdu.expected)]
-
-    def iso_read_limit(self, expected: int) -> int:
-        return expected
+        return view[offset : offset + min(apdu.expected, self.iso_read_limit)]
 
     def _update_binary(self, apdu: Apdu) -> bytes:
         """D6h: plain alone, and not in an authenticated state. Nothing is written that does not fit whole."""
@@ -244,6 +244,8 @@ class FileChip(NativeChip):
         file, offset = self._target(apdu)
         if self.session is not None or FREE not in file.write:
             raise StatusError(Status.SECURITY)
+        if len(apdu.data) > self.iso_write_limit:
+            raise StatusError(Status.WRONG_LENGTH)
         if offset >= len(file.content):
             raise StatusError(Status.WRONG_OFFSET)
         if offset + len(apdu.data) > len(file.content):

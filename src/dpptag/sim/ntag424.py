@@ -119,7 +119,7 @@ class Ntag424(FileChip):
     def capabilities(self) -> bytes:
         return bytes(4) + self._capabilities
 
-    def write_kept(self, data: bytes) -> bytes:
+    def write_kept(self, offset: int, data: bytes) -> bytes:
         if len(data) <= _FIRST_FRAME:
             return b""
         whole = (len(data) - _FIRST_FRAME - 1) // _NEXT_FRAME

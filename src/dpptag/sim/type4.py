@@ -91,8 +91,8 @@ def program_file(content: bytearray, offset: int, data: bytes, programmed: Calla
         position = stop
 
 
-def half_torn(data: bytes) -> bytes:
-    """What a write without tearing protection leaves: half of its last line (of what it wrote there), the rest FFh."""
-    last = (len(data) - 1) % LINE + 1
+def half_torn(offset: int, data: bytes) -> bytes:
+    """What a write without tearing protection leaves: of its last line half of what it wrote there, the rest FFh."""
+    last = min((offset + len(data) - 1) % LINE + 1, len(data))
     kept = len(data) - last + last // 2
     return data[:kept] + b"\xff" * (len(data) - kept)
