@@ -58,7 +58,6 @@ class IsoDepChip:
     ``program`` is what the cells keep of a write; the unit is numbered as the subclass says.
     """
 
-    atqa: Final = 0x0344
     sak: Final = 0x20
     rf: Final = Rf.A
 
@@ -79,6 +78,11 @@ class IsoDepChip:
     @property
     def kind(self) -> str:
         raise NotImplementedError
+
+    @property
+    def atqa(self) -> int:
+        """NXP's of a chip with a 7-byte UID, where the subclass says no other."""
+        return 0x0344
 
     @property
     def ats(self) -> bytes:
