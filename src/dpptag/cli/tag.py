@@ -11,6 +11,7 @@ from dpptag.cli.output import emit, emit_json, facts, say
 from dpptag.cli.tag_state import sense, tag_state
 from dpptag.codec.ndef import MESSAGE_LIMIT, decode_message
 from dpptag.tags import Tag, identify, plan_write, write_and_verify
+from dpptag.tags.authenticity import read_originality
 
 _wait = click.option("--wait", type=Seconds(), default=10.0, show_default=True, help="Seconds to wait for a tag.")
 
@@ -27,8 +28,12 @@ def command() -> None:
 def read(device: str, wait: float, as_json: bool) -> None:
     """Read one tag: chip number, type, capacity, NDEF message. Writes nothing."""
     with opened_reader(device) as reader, tag_state("untouched"):
-        tag = identify(sense(reader, wait))
+        link = sense(reader, wait)
+        tag = identify(link)
         value = _tag_value(tag, simulated=reader.info.simulated)
+        found = read_originality(link, tag)
+        value["originality"] = found.outcome.value
+        value["originality_key"] = found.key
     if as_json:
         emit_json(value)
     else:

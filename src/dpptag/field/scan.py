@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from typing import Final
 
 from dpptag.errors import EXIT_COULD_NOT_CHECK, EXIT_NEGATIVE, EXIT_OK, TagLost, TagNak, TagRefused, TagSwapped
+from dpptag.field.authenticity import ChipCheck
 from dpptag.line.feed import Found, TagFeed
 from dpptag.links import NfcReader
 from dpptag.model.verdict import Report
@@ -23,16 +24,18 @@ def scan(
     today: Callable[[], int],
     monotonic: Callable[[], float],
     idle_seconds: float | None = None,
+    chip_check: ChipCheck | None = None,
 ) -> Iterator[Report]:
     """One Report a tag, until ``idle_seconds`` pass without a new one. Raises DeviceError.
 
-    ``today`` is asked for every tag: a scanner runs over midnight.
+    ``today`` is asked for every tag: a scanner runs over midnight. ``chip_check`` None looks at originality alone.
     """
+    chip_check = chip_check or ChipCheck()
     feed = TagFeed(reader, monotonic, lambda _phase: None)
     losses: dict[str, int] = {}
     while (found := feed.next(idle_seconds)) is not None:
         try:
-            report = _judge(found, trust, today())
+            report = _judge(found, trust, today(), chip_check)
         except (TagLost, TagNak, TagSwapped) as error:
             losses[found.uid] = losses.get(found.uid, 0) + 1
             if losses[found.uid] < _ATTEMPTS:
@@ -45,7 +48,7 @@ def scan(
         yield report
 
 
-def _judge(found: Found, trust: TrustStore, today: int) -> Report:
+def _judge(found: Found, trust: TrustStore, today: int, chip_check: ChipCheck) -> Report:
     try:
         if found.link is None:
             assert found.refusal is not None
@@ -59,7 +62,7 @@ def _judge(found: Found, trust: TrustStore, today: int) -> Report:
     if tag.ndef is None:
         state = tag.content.state.value
         return unreadable(f"{state}: {tag.content.reason}", state, tag.uid, trust, today)
-    return judge_nfc(tag.ndef, tag.uid, trust, today)[0]
+    return chip_check.judge(found.link, tag, judge_nfc(tag.ndef, tag.uid, trust, today)[0])
 
 
 def _uid(found: Found) -> bytes | None:

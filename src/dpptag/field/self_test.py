@@ -179,8 +179,8 @@ class _Trial:
 def _trial(length: int) -> bytes:
     """A message of exactly ``length`` bytes (8 at least) that no phone opens: one record of an external type."""
     for payload in (length - 4, length - 7):
-        record = NdefRecord(_TNF_EXTERNAL, b"x", b"", bytes((index * 37 + length) % 256 for index in range(max(payload, 0))))
-        message = encode_message((record,))
+        octets = bytes((index * 37 + length) % 256 for index in range(max(payload, 0)))
+        message = encode_message((NdefRecord(_TNF_EXTERNAL, b"x", b"", octets),))
         if len(message) == length:
             return message
     return _trial(length - 1)

@@ -44,6 +44,9 @@ from dpptag.trust.store import TrustStore
 if TYPE_CHECKING:
     from dpptag.codec.epc.sgtin import Sgtin
 
+CHIP_NOT_PROVEN = "the chip itself is not proven"
+"""Said of every good statement until check 10 has passed."""
+
 _UID_LENGTHS = frozenset((7, 8, 10))
 _PAYLOAD_LOCATION = "payload-location"
 _BARE_UNDER_STALE_TRUST = "bare-under-stale-trust"
@@ -273,7 +276,7 @@ def _judge(
         return _report(_VERDICTS[type(exc)], exc.message, exc, found, chip, trust, today, passport_digest), found
     stale = trust.is_stale(today)
     assert found.issuer is not None
-    reason = f"signed by {found.issuer.name} for this chip number; the chip itself is not proven"
+    reason = f"signed by {found.issuer.name} for this chip number; {CHIP_NOT_PROVEN}"
     if stale:
         reason += f"; {_freshness(trust, today)}"
     verdict = Verdict.GENUINE_STALE if stale else Verdict.GENUINE
@@ -355,7 +358,7 @@ _PASSED_DETAIL = {
 _NO_REVOCATION = Check(
     CheckNumber.NOT_REVOKED, CheckOutcome.NOT_RUN, "the trust data holds no list of revoked tags; keys are in check 5"
 )
-_NO_AUTHENTICITY = Check(CheckNumber.CHIP_AUTHENTIC, CheckOutcome.NOT_RUN, "not read: the chip itself is not proven")
+_NO_AUTHENTICITY = Check(CheckNumber.CHIP_AUTHENTIC, CheckOutcome.NOT_RUN, f"not read: {CHIP_NOT_PROVEN}")
 
 
 def _numbered_checks(error: VerificationError | None, found: Findings) -> list[Check]:
