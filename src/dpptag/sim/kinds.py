@@ -6,11 +6,18 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final
 
-from dpptag.sim import desfire, felica, ntag424, type2, type5
+from dpptag.sim import desfire, felica, ntag424, st25ta, type2, type5
 from dpptag.sim.chip import Kind
 from dpptag.sim.silent import silent_kind
 
-_TABLES: Final[tuple[Mapping[str, Kind], ...]] = (type2.KINDS, ntag424.KINDS, desfire.KINDS, felica.KINDS, type5.KINDS)
+_TABLES: Final[tuple[Mapping[str, Kind], ...]] = (
+    type2.KINDS,
+    ntag424.KINDS,
+    st25ta.KINDS,
+    desfire.KINDS,
+    felica.KINDS,
+    type5.KINDS,
+)
 
 KINDS: Final[Mapping[str, Kind]] = MappingProxyType({name: kind for table in _TABLES for name, kind in table.items()})
 
