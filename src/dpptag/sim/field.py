@@ -21,7 +21,7 @@ from dpptag.sim.frames import (
     is_iso_dep,
     touches_memory,
 )
-from dpptag.sim.refusal import refused, refused_apdu
+from dpptag.sim.refusal import refusable, refused, refused_apdu
 
 _INVENTORY: Final = bytes.fromhex("260100")  # one slot, high data rate, no mask (ISO/IEC 15693-3 10.3.1)
 _POLLING: Final = 0x00
@@ -209,7 +209,8 @@ class Field:
             return self._took(rf, frame, None, kbit)
         mid_chain, self._mid_chain = self._mid_chain, begins_chain(tag, frame)
         # A command that has begun is not refused half-way: a chip would execute what it has put together.
-        if not mid_chain and self.faults.due(FaultKind.NAK):
+        can_refuse = not mid_chain and (refuse is refused_apdu or refusable(tag, frame))
+        if can_refuse and self.faults.due(FaultKind.NAK):
             return self._took(rf, frame, refuse(tag, frame), kbit)
         before = tag.changes
         answer = self._answered(tag, answered)

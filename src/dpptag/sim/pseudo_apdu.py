@@ -92,7 +92,12 @@ class PseudoReader:
         if self.reader_class.direct and not _speaks_apdus(tag):
             self._pn532.command(_SELECT_TYPE_A if tag.rf is Rf.A else _SELECT_FELICA)
         else:
-            {Rf.A: self.field.poll, Rf.F: self.field.poll_f, Rf.V: self.field.inventory}[tag.rf]()
+            polls: dict[Rf, Callable[[], object]] = {
+                Rf.A: self.field.poll,
+                Rf.F: self.field.poll_f,
+                Rf.V: self.field.inventory,
+            }
+            polls[tag.rf]()
 
     def atr(self) -> bytes | None:
         """Of the tag in the field (PC/SC part 3, 3.1.3.2.3); None where there is none."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Final
 
 from dpptag.sim.chip import Nibble, Rf
@@ -85,7 +85,11 @@ class TransparentSession:
     def _switch(self, standard: Rf) -> tuple[bytes, bytes]:
         """Layer 3 selects the card of that standard where there is one."""
         self._standard = standard
-        polls = {Rf.A: self.field.poll, Rf.F: self.field.poll_f, Rf.V: self.field.inventory}
+        polls: dict[Rf, Callable[[], object]] = {
+            Rf.A: self.field.poll,
+            Rf.F: self.field.poll_f,
+            Rf.V: self.field.inventory,
+        }
         return (_OK if polls[standard]() is not None else _NO_ANSWER), b""
 
     def _transceive(self, frame: bytes) -> tuple[bytes, bytes]:
