@@ -41,7 +41,7 @@ class PasswordKind(Enum):
 class Type5Chip:
     """``blocks`` as Get System Information counts them, ``user_blocks`` without the counter of SLIX2.
 
-    ``uid_mask`` says which bits of ``uid_head`` tell the chip. ``no_lock`` and ``no_secret`` say why there is none;
+    ``uid_mask`` says which bits of ``uid_head`` tell the chip. ``no_lock`` and ``unguarded`` say why there is none;
     empty where there is.
     """
 
@@ -53,7 +53,7 @@ class Type5Chip:
     ic_reference: int
     password: PasswordKind = PasswordKind.NONE
     no_lock: str = ""
-    no_secret: str = ""
+    unguarded: str = ""
 
     @property
     def memory_bytes(self) -> int:
@@ -85,7 +85,7 @@ CHIPS: Final = (
         blocks=28,
         user_blocks=28,
         ic_reference=0x01,
-        no_secret="its only password guards EAS and AFI, not the memory",
+        unguarded="its only password guards EAS and AFI, not the memory",
     ),
     Type5Chip(
         "SLIX2",
@@ -103,7 +103,7 @@ CHIPS: Final = (
         blocks=64,
         user_blocks=64,
         ic_reference=0x23,
-        no_secret="its area passwords are not known well enough here to set one without the risk of closing the tag",
+        unguarded="its area passwords are not known well enough here to set one without the risk of closing the tag",
     ),
     Type5Chip(
         "ST25DV04K",

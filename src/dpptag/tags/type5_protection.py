@@ -56,7 +56,7 @@ def _refuse_unprotectable(tag: Type5Tag, protection: Protection, keys: TagKeys |
     if protection.sun:
         reason = "it mirrors nothing"
     elif protection.password and chip.password is PasswordKind.NONE:
-        reason = chip.no_secret
+        reason = chip.unguarded
     elif protection.lock is Lock.PERMANENT:
         reason = chip.no_lock
     if reason:

@@ -15,7 +15,7 @@ _INVENTORY = bytes.fromhex("260100")
 
 
 class Type5ChipLink:
-    """``writes_left``: the tag is pulled when so many write-alike commands are done; ``tear`` mangles the next write."""
+    """``writes_left``: the tag is pulled when so many changes are done; ``tear`` mangles the write after them."""
 
     def __init__(self, chip: Iso15693Chip, *, passes_commands: bool = True) -> None:
         self.chip = chip
