@@ -7,8 +7,8 @@ IoctlBase.handle_ioctl, and pointers in the client's memory are followed by Ioct
 
 from __future__ import annotations
 
+import gc
 import importlib
-import shutil
 from collections.abc import Callable
 from typing import Any, Final
 
@@ -126,10 +126,13 @@ class Testbed:
         del self._handlers[device.number]
 
     def close(self) -> None:
-        """Remove what is on the disk. umockdev would, were its object ever finalised: PyGObject's cycles forbid it."""
-        for node in [f"/dev/bus/usb/001/{number:03d}" for number in self._handlers]:
-            self._bed.detach_ioctl(node)
-        shutil.rmtree(self._root, ignore_errors=True)
+        """Take everything off the bus. umockdev removes its folder with the last reference to its object, and aborts
+        where somebody else has removed it before."""
+        for number in self._handlers:
+            self._bed.detach_ioctl(f"/dev/bus/usb/001/{number:03d}")
+        self._handlers.clear()
+        self._bed = None
+        gc.collect()
 
     def run(self) -> None:
         self.loop.run()

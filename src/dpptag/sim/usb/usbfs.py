@@ -33,7 +33,9 @@ _STANDARD_REQUESTS: Final = frozenset({0x01, 0x03, 0x09, 0x0B})  # clear and set
 _NOT_STANDARD: Final = 0x60
 _FULL_SPEED: Final = 2
 _CAPABILITIES: Final = 0x01  # zero packets
-_EMPTY_REAP_MS: Final = 1
+_EMPTY_REAP_MS: Final = (1, 16)  # the first wait of a client for a transfer, doubled up to the longest
+_CLAIM_TRIES: Final = 10
+_CLAIM_WAIT_MS: Final = 10
 
 
 @unique
@@ -111,6 +113,7 @@ class _Client:
     read: tuple[Call, int, int, Memory] | None = None
     """A BULK call on an IN endpoint that waits: the call, endpoint, room, buffer."""
     just_reaped: bool = False
+    patience_ms: int = _EMPTY_REAP_MS[0]
 
 
 class UsbFs:
@@ -177,7 +180,7 @@ class UsbFs:
                 call.argument.behind(0, 8).write(0, struct.pack("<IB3x", self.number, 0))
                 call.complete(0)
             case Number.CLAIMINTERFACE | Number.DISCONNECT_CLAIM:
-                self._claim(call)
+                self._claim(call, _CLAIM_TRIES)
             case Number.RELEASEINTERFACE:
                 self._release(call)
             case Number.GETDRIVER:
@@ -203,13 +206,22 @@ class UsbFs:
 
     # Who has the interface
 
-    def _claim(self, call: Call) -> None:
+    def _claim(self, call: Call, tries: int) -> None:
+        """A kernel has given back the interface of a process by the time it is seen dead; here the news of it may still
+        be under way: wait for it a moment before the interface is called busy."""
         detaches = call.number == Number.DISCONNECT_CLAIM
         interface = int.from_bytes(call.argument.behind(0, 4).read(), "little")
         if interface != 0:
             call.complete(-1, errno.ENOENT)
-        elif self._owner not in (None, call.client) or (self.driver is not None and not detaches):
+        elif self._gone:
+            call.complete(-1, errno.ENODEV)
+        elif self.driver is not None and not detaches:
             call.complete(-1, errno.EBUSY)
+        elif self._owner not in (None, call.client):
+            if tries:
+                self._later(_CLAIM_WAIT_MS, lambda: self._claim(call, tries - 1))
+            else:
+                call.complete(-1, errno.EBUSY)
         else:
             self.driver = None
             self._owner = call.client
@@ -270,6 +282,7 @@ class UsbFs:
             urb.data = data
             self._sent(endpoint, data)
         state.just_reaped = False
+        state.patience_ms = _EMPTY_REAP_MS[0]
         call.complete(0)
         self._serve()
 
@@ -299,7 +312,8 @@ class UsbFs:
                 state.just_reaped = False
                 self._nothing_to_reap(state, call)
             else:
-                self._later(_EMPTY_REAP_MS, lambda: self._nothing_to_reap(state, call))
+                self._later(state.patience_ms, lambda: self._nothing_to_reap(state, call))
+                state.patience_ms = min(2 * state.patience_ms, _EMPTY_REAP_MS[1])
 
     def _nothing_to_reap(self, state: _Client, call: Call) -> None:
         if state.reap is call:
