@@ -2,20 +2,31 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dpptag.devices.paths import DeviceKind, DevicePath, parse_device_path
-from dpptag.devices.usb_ports import SYSFS, UsbDevice, usb_devices
+from dpptag.devices.reconnect import Backoff, ReconnectingReader
+from dpptag.devices.usb_ports import SYSFS, UsbDevice, device_at, usb_devices
 from dpptag.errors import DeviceError, DeviceNotFound
 from dpptag.links.nfc import Technology
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from dpptag.devices.profiles import NfcProfile
     from dpptag.links.nfc import NfcReader
 
-__all__ = ["DeviceKind", "DevicePath", "open_nfc", "parse_device_path", "pcsc_reader_names", "usb_device_of"]
+__all__ = [
+    "Backoff",
+    "DeviceKind",
+    "DevicePath",
+    "ReconnectingReader",
+    "open_nfc",
+    "open_nfc_lasting",
+    "parse_device_path",
+    "pcsc_reader_names",
+    "usb_device_of",
+]
 
 
 def open_nfc(
@@ -45,6 +56,35 @@ def open_nfc(
         model=profile.title,
         simulated=path.simulated,
     )
+
+
+def open_nfc_lasting(
+    path: DevicePath,
+    *,
+    node: str | None = None,
+    user_profiles: Path | None = None,
+    sysfs: Path = SYSFS,
+    backoff: Backoff | None = None,
+) -> ReconnectingReader:
+    """As :func:`open_nfc`, for a job that a pulled and replugged reader must not end.
+
+    A USB reader named without its port is held to the port at which it was found first.
+    """
+    if path.kind is DeviceKind.NFC_USB:
+        path = replace(path, node=usb_device_of(path, sysfs).port)
+    return ReconnectingReader(
+        lambda: open_nfc(path, node=node, user_profiles=user_profiles, sysfs=sysfs),
+        lambda: _is_present(path, node, sysfs),
+        backoff=backoff,
+    )
+
+
+def _is_present(path: DevicePath, node: str | None, sysfs: Path) -> bool:
+    """Opens nothing. PC/SC readers are asked for by opening, for the list of names costs as much."""
+    if path.kind is DeviceKind.NFC_USB:
+        device = device_at(path.node, sysfs)
+        return device is not None and path.usb == (device.vendor, device.product)
+    return path.kind is DeviceKind.PCSC or Path(node or path.node).exists()
 
 
 def _open_usb(path: DevicePath, user_profiles: Path | None, sysfs: Path) -> NfcReader:

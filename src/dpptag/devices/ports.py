@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import os
 import stat
@@ -12,7 +13,6 @@ from typing import Final, Self
 from dpptag.errors import DeviceBusy, DeviceNotFound
 
 _LOCKS: Final = Path("/proc/locks")
-_SHARED_LOCKS: Final = Path("/run/lock")
 
 
 class PortLock:
@@ -60,56 +60,30 @@ class PortLock:
         self.close()
 
 
-class UsbPortLock:
-    """An flock on a file of its own for one physical USB port, held until :meth:`close`.
+class UsbLock:
+    """An flock on the node of a USB device, held until :meth:`close`.
 
-    The kernel gives an interface to one process alone; this is there to say which, and to keep a second process from
-    upsetting a reader before the claim. Where no folder can be written, the claim alone protects. Raises DeviceBusy.
+    The kernel gives an interface to one process alone; this is there to say which process, and to keep a second one of
+    ours away before it claims anything. A node that may not be read is left to the claim, which names the permission.
+    Raises DeviceBusy.
     """
 
-    def __init__(self, port: str, *, folder: Path | None = None) -> None:
+    def __init__(self, node: Path, name: str) -> None:
         self._descriptor = -1
-        for place in (folder,) if folder is not None else _lock_folders():
+        with contextlib.suppress(OSError):
+            self._descriptor = os.open(node, os.O_RDONLY | os.O_CLOEXEC)
+        if self._descriptor >= 0:
             try:
-                self._descriptor = _open_lock(place / f"dpptag-usb-{port}.lock")
-            except OSError:
-                continue
-            break
-        if self._descriptor < 0:
-            return
-        try:
-            _take(self._descriptor, f"the USB port {port}")
-        except BaseException:
-            self.close()
-            raise
+                _take(self._descriptor, name)
+            except BaseException:
+                self.close()
+                raise
 
     def close(self) -> None:
-        """Give the port free; the file stays, for its removal would race with another process's lock."""
+        """Give the device free; harmless if called before."""
         if self._descriptor >= 0:
             os.close(self._descriptor)
             self._descriptor = -1
-
-
-def _lock_folders() -> list[Path]:
-    """/run/lock first: it is the one that all users share."""
-    own = os.environ.get("XDG_RUNTIME_DIR")
-    return [_SHARED_LOCKS, *([Path(own)] if own else [])]
-
-
-def _open_lock(path: Path) -> int:
-    """Open or make the file. Reading is enough for an flock, so another user's file serves too; and it is not opened
-    with O_CREAT where it is there, which the kernel refuses in a sticky folder (fs.protected_regular, proc(5))."""
-    flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC
-    for _ in range(2):
-        try:
-            return os.open(path, flags)
-        except FileNotFoundError:
-            pass
-        try:
-            return os.open(path, flags | os.O_CREAT | os.O_EXCL, 0o644)
-        except FileExistsError:
-            continue  # made in between
-    raise FileNotFoundError(path)
 
 
 def _take(descriptor: int, what: str) -> None:

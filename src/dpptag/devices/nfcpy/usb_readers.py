@@ -19,7 +19,7 @@ from dpptag.devices.nfcpy.pn53x_port import Pn53xPort, Pn531Port
 from dpptag.devices.nfcpy.rcs380_port import Rcs380Port
 from dpptag.devices.nfcpy.traffic import Traffic
 from dpptag.devices.nfcpy.usb_transport import LoggedUsb, open_transport, said
-from dpptag.devices.ports import UsbPortLock
+from dpptag.devices.ports import UsbLock
 from dpptag.devices.raw_port import RawPort
 from dpptag.devices.raw_reader import EVERY_TECHNOLOGY, RawReader
 from dpptag.devices.usb_ports import SYSFS, UsbDevice, still_there
@@ -147,7 +147,7 @@ def open_usb(
 
 
 def _open(reader: UsbReader, device: UsbDevice, sysfs: Path) -> RawPort:
-    lock = UsbPortLock(device.port)
+    lock = UsbLock(device.node, said(device))
     traffic = Traffic()
     try:
         transport = open_transport(device, traffic, sysfs)

@@ -58,7 +58,10 @@ class LoggedUsb(USB):
                 return
 
     def close(self) -> None:
-        """Give the interface back; harmless when called before."""
+        """Give the interface back; harmless when called before, and on a reader that is gone."""
+        if self.usb_dev is not None:
+            with contextlib.suppress(usb1.USBError):
+                self.usb_dev.releaseInterface(0)
         with contextlib.suppress(usb1.USBError):
             super().close()
 
