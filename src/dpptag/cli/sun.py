@@ -7,19 +7,17 @@ import click
 from dpptag.cli.options import json_option, passphrase_option
 from dpptag.cli.output import emit, emit_json, facts
 from dpptag.cli.tag_master import load_tag_keys
-from dpptag.errors import EXIT_COULD_NOT_CHECK, EXIT_NEGATIVE, EXIT_OK, LinkError
+from dpptag.errors import EXIT_COULD_NOT_CHECK, EXIT_NEGATIVE, EXIT_OK
 from dpptag.field.sun_counters import Replayed, SunCounters
 from dpptag.tags.key_derivation import DerivedKeys
-from dpptag.tags.sun import FILE_PURPOSE, META_PURPOSE, SunOutcome, check_sun, parse_sun
+from dpptag.tags.sun import SunOutcome, check_uri
 
 REPLAYED = "replayed"
-UNREADABLE = "unreadable"
 _EXIT_CODES = {
     SunOutcome.VALID.value: EXIT_OK,
     SunOutcome.FALSE.value: EXIT_NEGATIVE,
     REPLAYED: EXIT_NEGATIVE,
     SunOutcome.UNSUPPORTED.value: EXIT_COULD_NOT_CHECK,
-    UNREADABLE: EXIT_COULD_NOT_CHECK,
 }
 
 
@@ -51,11 +49,7 @@ def verify(url: str, tag_master: str, counters: str | None, passphrase_file: str
 
 def _judge(url: str, keys: DerivedKeys, counters: SunCounters | None) -> dict[str, object]:
     """``sun`` is the outcome; UID and counter are told only where the MAC covers them."""
-    try:
-        message = parse_sun(url)
-    except LinkError as error:
-        return _value(UNREADABLE, error.message)
-    result = check_sun(message, keys.key(b"", META_PURPOSE), lambda uid: keys.key(uid, FILE_PURPOSE))
+    result = check_uri(url, keys)
     if result.outcome is not SunOutcome.VALID:
         return _value(result.outcome.value, result.reason)
     assert result.uid is not None

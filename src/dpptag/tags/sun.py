@@ -15,6 +15,7 @@ from typing import Final
 
 from dpptag.crypto import AES_BYTES, aes_cbc_decrypt, aes_cmac, aes_encrypt_block, is_same
 from dpptag.errors import LinkError
+from dpptag.tags.protection import TagKeys
 
 META_PURPOSE: Final = "ntag424-meta"
 """Purpose of the key that decrypts UID and counter. It is derived without a UID, so common to all chips under one
@@ -180,6 +181,26 @@ def check_sun(message: SunMessage, meta_key: bytes, file_key: Callable[[bytes], 
     # 4
     data = None if message.enc is None else file_data(key, uid, counter, message.enc)
     return SunResult(SunOutcome.VALID, "", uid, counter, data)
+
+
+def check_uri(uri: str, keys: TagKeys, chip: bytes | None = None) -> SunResult:
+    """Chip authenticity of a URI as it was read or opened, with keys as this program derives them (check 10).
+
+    ``chip``: the UID that was read beside it; a valid link of another chip is FALSE. A URI without whole values, or
+    with places that no chip has filled (all zeros), is UNSUPPORTED: leaving the query away says no more either.
+    """
+    try:
+        message = parse_sun(uri)
+    except LinkError as error:
+        return SunResult(SunOutcome.UNSUPPORTED, error.message)
+    if message.picc is not None and not any(message.picc + message.mac):
+        return SunResult(
+            SunOutcome.UNSUPPORTED, "the link has places for what a chip mirrors, and none has filled them"
+        )
+    result = check_sun(message, keys.key(b"", META_PURPOSE), lambda uid: keys.key(uid, FILE_PURPOSE))
+    if result.outcome is SunOutcome.VALID and chip is not None and result.uid != chip:
+        return SunResult(SunOutcome.FALSE, "the link was made by another chip")
+    return result
 
 
 def session_vector(label: bytes, uid: bytes, counter: int) -> bytes:

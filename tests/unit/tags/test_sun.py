@@ -10,7 +10,8 @@ import pytest
 from dpptag.crypto import aes_cbc_decrypt, aes_cbc_encrypt, aes_cmac
 from dpptag.errors import LinkError
 from dpptag.tags import sun
-from dpptag.tags.sun import SunMessage, SunOutcome, SunTemplate, check_sun, parse_sun
+from dpptag.tags.key_derivation import DerivedKeys
+from dpptag.tags.sun import SunMessage, SunOutcome, SunTemplate, check_sun, check_uri, parse_sun
 from tests.vectors import vector_path
 
 ZERO = bytes(16)
@@ -174,3 +175,25 @@ def test_a_link_without_whole_values_is_refused(url: str, code: str) -> None:
     with pytest.raises(LinkError) as caught:
         parse_sun(url)
     assert caught.value.code == code
+
+
+def served(keys: DerivedKeys, uid: bytes, counter: int) -> str:
+    """A link as a chip with derived keys serves it."""
+    plain = b"\xc7" + uid + counter.to_bytes(3, "little") + bytes(5)
+    picc = aes_cbc_encrypt(keys.key(b"", sun.META_PURPOSE), ZERO, plain)
+    mac = sun.truncated(aes_cmac(sun.mac_session_key(keys.key(uid, sun.FILE_PURPOSE), uid, counter), b""))
+    return f"https://id.example.com/01/09520123456788/21/1?e={picc.hex().upper()}&c={mac.hex().upper()}"
+
+
+def test_a_uri_is_checked_with_the_keys_of_its_chip_and_against_the_uid_read_beside_it() -> None:
+    keys, uid = DerivedKeys(bytes(range(16))), bytes.fromhex("04DE5F1EACC040")
+    uri = served(keys, uid, 77)
+    assert check_uri(uri, keys) == check_uri(uri, keys, uid)
+    assert (check_uri(uri, keys).outcome, check_uri(uri, keys).counter) == (SunOutcome.VALID, 77)
+    assert check_uri(uri, keys, uid[::-1]).outcome is SunOutcome.FALSE
+    assert check_uri(uri, DerivedKeys(ZERO), uid).outcome in (SunOutcome.FALSE, SunOutcome.UNSUPPORTED)
+
+
+@pytest.mark.parametrize("query", ["", "?e=1", f"?e={'0' * 32}&c={'0' * 16}"])
+def test_a_uri_that_no_chip_has_filled_is_unsupported_never_false(query: str) -> None:
+    assert check_uri("https://id.example.com/" + query, DerivedKeys(ZERO)).outcome is SunOutcome.UNSUPPORTED
