@@ -19,39 +19,30 @@ from the master key alone: none is ever set that could not be derived again.
 
 from __future__ import annotations
 
-import os
-import zlib
 from dataclasses import dataclass, replace
 from typing import Final
 
-from dpptag.codec.ndef import decode_message, expand_uri
-from dpptag.errors import TagNak, TagRefused, TagWriteFailed
-from dpptag.links.nfc import ApduLink, Technology
-from dpptag.tags.ntag424_channel import Ev2Channel, Mode, Random, authenticate
-from dpptag.tags.ntag424_settings import FREE, NEVER, SDM, FileSettings, access_rights, parse_settings, sdm_block
+from dpptag.codec.ndef import decode_message
+from dpptag.errors import TagRefused
+from dpptag.links.nfc import Technology
+from dpptag.tags.ntag424_settings import FREE, NEVER, SDM, FileSettings, access_rights, sdm_block
 from dpptag.tags.protection import Lock, Protection, ProtectionPlan, ProtectionStep, TagKeys
-from dpptag.tags.sun import FILE_PURPOSE, META_PURPOSE, SunOutcome, check_sun, parse_sun
+from dpptag.tags.sun import FILE_PURPOSE, META_PURPOSE
 from dpptag.tags.tag import ContentState, refusal
-from dpptag.tags.type4_apdu import Status, exchange, read_binary, select_application, select_file, update_apdu
 from dpptag.tags.type4_cc import NEVER as CC_NEVER
 from dpptag.tags.type4_cc import WRITE_ACCESS_AT
-from dpptag.tags.type4_identify import GET_FILE_SETTINGS, identify, key_version
 from dpptag.tags.type4_tag import LENGTH_BYTES, Type4Tag
 
 KEY0_PURPOSE: Final = "ntag424-key0"
 PURPOSES: Final = {0: KEY0_PURPOSE, 1: META_PURPOSE, 2: FILE_PURPOSE}
 META_KEY: Final = 1
 FILE_KEY: Final = 2
-DELIVERED_KEY: Final = bytes(16)
 DELIVERED_VERSION: Final = 0x00
 DERIVED_VERSION: Final = 0x01
 """Set with every derived key: GetKeyVersion, which needs no key, then tells which of the two a chip has."""
 
 CC_NUMBER: Final = 1
 NDEF_NUMBER: Final = 2
-_CHANGE_KEY: Final = 0xC4
-_CHANGE_FILE_SETTINGS: Final = 0x5F
-_WRITE_DATA: Final = 0x8D
 _URI_TYPE: Final = b"U"
 _PICC_PART: Final = b"?e="
 _MAC_PART: Final = b"&c="
@@ -63,7 +54,7 @@ LOCKED: Final = access_rights(read=FREE, write=NEVER, read_write=NEVER, change=N
 
 
 @dataclass(frozen=True, slots=True)
-class _Wanted:
+class Wanted:
     """What the chip shall have in the end; ``ndef_before``: settings of the NDEF file before the lock, None where
     they are the last."""
 
@@ -78,44 +69,48 @@ def plan_protection(tag: Type4Tag, protection: Protection, keys: TagKeys | None)
     """The steps that are still missing on ``tag`` as read; none where it has all of it. Raises TagRefused."""
     if protection.is_none:
         return ProtectionPlan(Technology.TYPE4, tag.uid, tag.chip_name, protection, ())
-    wanted = _wanted(tag, protection)
+    wanted = wanted_of(tag, protection)
     derivation = None
     if wanted.keys:
         if keys is None:
-            raise _refused(tag, "tag-no-keys", "cannot get keys without a master key", "name the master key")
+            raise refused_tag(tag, "tag-no-keys", "cannot get keys without a master key", "name the master key")
         derivation = keys.derivation(tag.uid, tuple(PURPOSES[number] for number in wanted.keys if number != META_KEY))
         if META_KEY in wanted.keys:
             derivation += "; " + keys.derivation(b"", (META_PURPOSE,))
     return ProtectionPlan(
-        Technology.TYPE4, tag.uid, tag.chip_name, protection, tuple(_missing(tag, wanted)), derivation
+        Technology.TYPE4, tag.uid, tag.chip_name, protection, tuple(missing_steps(tag, wanted)), derivation
     )
 
 
-def _wanted(tag: Type4Tag, protection: Protection) -> _Wanted:
+def wanted_of(tag: Type4Tag, protection: Protection) -> Wanted:
     """Checks all that can be known to stop the work. Raises TagRefused."""
     if tag.settings is None or tag.cc_settings is None or tag.container is None:
-        raise _refused(tag, "tag-foreign", f"cannot be protected: {tag.content.reason}", "take another tag")
+        raise refused_tag(tag, "tag-foreign", f"cannot be protected: {tag.content.reason}", "take another tag")
     if tag.content.state is not ContentState.MESSAGE:
         reason = tag.content.reason or "its message is empty"
-        raise _refused(tag, "tag-not-complete", f"holds no whole message: {reason}", "write it first, then protect it")
+        raise refused_tag(
+            tag, "tag-not-complete", f"holds no whole message: {reason}", "write it first, then protect it"
+        )
     locks = protection.lock is Lock.PERMANENT
     keyed = protection.password or protection.sun
     ndef, cc = tag.settings, tag.cc_settings
     if not ndef.is_plain or FREE not in (ndef.read, ndef.read_write):
-        raise _refused(tag, "tag-settings", "has an NDEF file that is not free to read", "take another tag")
+        raise refused_tag(tag, "tag-settings", "has an NDEF file that is not free to read", "take another tag")
     if protection.sun:
         ndef = replace(ndef, option=SDM, sdm=_sdm_for(tag))
     elif ndef.sdm and not ndef.is_never_written:
         # Left as it is where it is asked for no more: only its keys could tell whether it is ours.
-        raise _refused(tag, "tag-mirror", "mirrors values into its message already", "ask for SUN, or take another tag")
+        raise refused_tag(
+            tag, "tag-mirror", "mirrors values into its message already", "ask for SUN, or take another tag"
+        )
     before = None
     if keyed:
         before = replace(ndef, rights=OPEN_TO_KEY0)
     if locks:
-        wanted = _Wanted(_keys(protection), before, replace(ndef, rights=LOCKED), replace(cc, rights=LOCKED), CC_NEVER)
+        wanted = Wanted(_keys(protection), before, replace(ndef, rights=LOCKED), replace(cc, rights=LOCKED), CC_NEVER)
     else:
         assert before is not None
-        wanted = _Wanted(_keys(protection), None, before, cc, tag.container.write_access)
+        wanted = Wanted(_keys(protection), None, before, cc, tag.container.write_access)
     _refuse_impossible(tag, wanted)
     return wanted
 
@@ -127,19 +122,19 @@ def _keys(protection: Protection) -> tuple[int, ...]:
     return (0,) if protection.password else ()
 
 
-def _refuse_impossible(tag: Type4Tag, wanted: _Wanted) -> None:
+def _refuse_impossible(tag: Type4Tag, wanted: Wanted) -> None:
     assert tag.settings is not None
     assert tag.cc_settings is not None
     for number in {0, *wanted.keys}:
         if tag.key_versions[number] not in (DELIVERED_VERSION, DERIVED_VERSION):
-            raise _refused(
+            raise refused_tag(
                 tag,
                 "tag-key-unknown",
                 f"has a key {number} of version {tag.key_versions[number]:02x}, which this program never sets",
                 "take another tag, or set its keys back with the program that set them",
             )
     if 0 not in wanted.keys and _needs_key0(tag, wanted) and tag.key_versions[0] != DELIVERED_VERSION:
-        raise _refused(
+        raise refused_tag(
             tag,
             "tag-password",
             "has a key 0 of its own",
@@ -147,7 +142,7 @@ def _refuse_impossible(tag: Type4Tag, wanted: _Wanted) -> None:
         )
     for name, now, then in (("NDEF", tag.settings, wanted.ndef), ("CC", tag.cc_settings, wanted.cc)):
         if now != then and now.change != 0:
-            raise _refused(
+            raise refused_tag(
                 tag,
                 "tag-locked" if now.change == NEVER else "tag-settings",
                 f"has a {name} file whose settings key 0 cannot change (rights {now.rights.hex()})",
@@ -155,14 +150,14 @@ def _refuse_impossible(tag: Type4Tag, wanted: _Wanted) -> None:
             )
     writes_cc = tag.container is not None and tag.container.write_access != wanted.cc_access
     if writes_cc and (0 not in (tag.cc_settings.write, tag.cc_settings.read_write) or not tag.cc_settings.is_plain):
-        raise _refused(tag, "tag-locked", "has a CC that key 0 cannot write", "take another tag")
+        raise refused_tag(tag, "tag-locked", "has a CC that key 0 cannot write", "take another tag")
 
 
-def _needs_key0(tag: Type4Tag, wanted: _Wanted) -> bool:
+def _needs_key0(tag: Type4Tag, wanted: Wanted) -> bool:
     return tag.settings != wanted.ndef or tag.cc_settings != wanted.cc
 
 
-def _missing(tag: Type4Tag, wanted: _Wanted) -> list[ProtectionStep]:
+def missing_steps(tag: Type4Tag, wanted: Wanted) -> list[ProtectionStep]:
     """What ``tag`` lacks, in the order of the work."""
     assert tag.settings is not None
     assert tag.cc_settings is not None
@@ -208,7 +203,7 @@ def _sdm_for(tag: Type4Tag) -> bytes:
         and _is_hex(message[picc_at : picc_at + _PICC_CHARACTERS] + message[mac_at:end])
     )
     if not fits:
-        raise _refused(
+        raise refused_tag(
             tag,
             "tag-no-sun-place",
             "holds a link without places for what the chip mirrors",
@@ -221,190 +216,5 @@ def _is_hex(text: bytes) -> bool:
     return all(char in b"0123456789abcdefABCDEF" for char in text)
 
 
-def protect(
-    link: ApduLink, tag: Type4Tag, plan: ProtectionPlan, keys: TagKeys | None, random: Random = os.urandom
-) -> None:
-    """Carry out what ``tag``, just read, lacks of the plan; read each step back; then prove the whole.
-
-    At most one authentication fails, and ends the work. Nothing is done that the plan did not show.
-    """
-    wanted = _wanted(tag, plan.protection)
-    if wanted.keys and keys is None:
-        raise _refused(tag, "tag-no-keys", "cannot get keys without a master key", "name the master key")
-    steps = _missing(tag, wanted)
-    shown = {(step.unit, step.at, step.data) for step in plan.steps}
-    if unseen := [step for step in steps if (step.unit, step.at, step.data) not in shown]:
-        raise _refused(
-            tag,
-            "tag-changed",
-            f"is not as it was when the protection was planned: now it lacks {unseen[0].purpose}",
-            "plan the protection again",
-        )
-    work = _Work(link, tag, keys, random)
-    for number in wanted.keys:
-        if tag.key_versions[number] == DERIVED_VERSION:
-            work.prove_key(number)  # before anything is done to a chip under another master key
-    unproved = plan.protection.sun
-    for step in steps:
-        if unproved and step.irreversible:  # before the lock makes it final
-            work.close()
-            _prove_sun(link, tag, keys)
-            unproved = False
-        work.do(step)
-    _prove(link, tag, wanted)
-    if plan.protection.sun:
-        _prove_sun(link, tag, keys)
-
-
-class _Work:
-    """The steps on one chip. The channel is that of key 0, opened when the first step needs it."""
-
-    def __init__(self, link: ApduLink, tag: Type4Tag, keys: TagKeys | None, random: Random) -> None:
-        self._link = link
-        self._tag = tag
-        self._keys = keys
-        self._random = random
-        self._versions = list(tag.key_versions)
-        self._channel: Ev2Channel | None = None
-
-    def close(self) -> None:
-        """The next step authenticates anew."""
-        self._channel = None
-
-    def prove_key(self, number: int) -> None:
-        """That the chip has the derived key: one authentication."""
-        self.close()
-        self._select()
-        authenticate(self._link, number, self._derived(number), self._random)
-
-    def do(self, step: ProtectionStep) -> None:
-        if step.unit == "key":
-            self._change_key(step.at)
-        elif step.unit == "CC byte":
-            self._write_cc(step.at, step.data)
-        else:
-            self._change_settings(step)
-
-    def _derived(self, number: int) -> bytes:
-        assert self._keys is not None
-        return self._keys.key(b"" if number == META_KEY else self._tag.uid, PURPOSES[number])
-
-    def _select(self) -> None:
-        _select(self._link)
-
-    def _open(self) -> Ev2Channel:
-        """Authenticated with key 0: as delivered or derived, as its version says."""
-        if self._channel is None:
-            self._select()
-            key = DELIVERED_KEY if self._versions[0] == DELIVERED_VERSION else self._derived(0)
-            self._channel = authenticate(self._link, 0, key, self._random)
-        return self._channel
-
-    def _change_key(self, number: int) -> None:
-        """Key and version in one command; read back by the version, and by an authentication before the work ends."""
-        new = self._derived(number)
-        data = change_key_data(new, DERIVED_VERSION, None if number == 0 else DELIVERED_KEY)
-        self._open().send(f"setting key {number}", _CHANGE_KEY, bytes((number,)), data, ends=number == 0)
-        self._channel = None
-        self._select()
-        version = key_version(self._link, number)
-        if version != DERIVED_VERSION:
-            raise _failed(self._tag, f"key {number} did not take its version", wanted="01", got=f"{version:02x}")
-        self._versions[number] = version
-        authenticate(self._link, number, new, self._random)
-        self._select()
-
-    def _write_cc(self, at: int, data: bytes) -> None:
-        header = bytes((CC_NUMBER,)) + at.to_bytes(3, "little") + len(data).to_bytes(3, "little")
-        self._open().send("writing the CC", _WRITE_DATA, header, data, mode=Mode.PLAIN)
-        self._channel = None
-        self._select()
-        select_file(self._link, 0xE103)
-        got = read_binary(self._link, at, len(data))
-        if got != data:
-            raise _failed(self._tag, "the CC does not hold what was written to it", wanted=data.hex(), got=got.hex())
-
-    def _change_settings(self, step: ProtectionStep) -> None:
-        channel = self._open()
-        header = bytes((step.at,))
-        channel.send(f"changing the settings of file {step.at}", _CHANGE_FILE_SETTINGS, header, step.data)
-        answer = channel.send(f"telling the settings of file {step.at}", GET_FILE_SETTINGS, header, mode=Mode.MAC)
-        got = parse_settings(answer).to_change()
-        if got != step.data:
-            raise _failed(
-                self._tag, f"file {step.at} has other settings than were set", wanted=step.data.hex(), got=got.hex()
-            )
-
-
-def change_key_data(new: bytes, version: int, old: bytes | None) -> bytes:
-    """KeyData of ChangeKey (10.6.1). ``old`` is the key that is there now; None for the key of the session itself."""
-    if old is None:
-        return new + bytes((version,))
-    mixed = bytes(a ^ b for a, b in zip(new, old, strict=True))
-    # CRC-32 of IEEE 802.3 without the final complement, low byte first (AN12196)
-    return mixed + bytes((version,)) + (zlib.crc32(new) ^ 0xFFFFFFFF).to_bytes(4, "little")
-
-
-def _select(link: ApduLink) -> None:
-    status = select_application(link)
-    if status != Status.OK:
-        raise TagNak(f"the chip refuses its NDEF application: {status:04X}", chip=link.uid.hex(), sw=f"{status:04x}")
-
-
-def _prove(link: ApduLink, tag: Type4Tag, wanted: _Wanted) -> None:
-    """Field off and on; settings as wanted; a write without a key is refused and leaves the bytes as they are.
-
-    What is written is what stands there already: were it taken, it would do no harm.
-    """
-    link.reselect()
-    fresh = identify(link)
-    if fresh.settings != wanted.ndef or fresh.cc_settings != wanted.cc or not fresh.holds(_file_of(tag)):
-        raise _failed(tag, "the tag does not read back as it was protected")
-    if fresh.container is None or fresh.container.write_access != wanted.cc_access:
-        raise _failed(tag, "the CC does not read back as it was protected")
-    files = [fresh.container.file] + ([0xE103] if wanted.cc.is_never_written else [])
-    for file in files:
-        _select(link)
-        select_file(link, file)
-        before = read_binary(link, 0, LENGTH_BYTES)
-        status = exchange(link, update_apdu(0, before))[1]
-        if status == Status.OK:
-            raise _failed(tag, f"file {file:04X}h takes a write without a key", file=f"{file:04X}")
-        _select(link)
-        select_file(link, file)
-        if read_binary(link, 0, LENGTH_BYTES) != before:
-            raise _failed(tag, f"file {file:04X}h changed under a refused write", file=f"{file:04X}")
-
-
-def _file_of(tag: Type4Tag) -> bytes:
-    """The file as far as its message goes."""
-    return tag.memory[: LENGTH_BYTES + len(tag.ndef or b"")]
-
-
-def _prove_sun(link: ApduLink, tag: Type4Tag, keys: TagKeys | None) -> None:
-    """Read the message as a phone does, and check what the chip mirrored into it. Costs one count of its counter."""
-    assert keys is not None
-    link.reselect()
-    message = identify(link).ndef or b""
-    if not message:
-        raise _failed(tag, "the message is gone")
-    link_text = expand_uri(decode_message(message)[0])
-    query = link_text[link_text.rfind("?") :]
-    result = check_sun(parse_sun(query), keys.key(b"", META_PURPOSE), lambda uid: keys.key(uid, FILE_PURPOSE))
-    if result.outcome is not SunOutcome.VALID or result.uid != tag.uid:
-        raise _failed(tag, f"what the chip mirrors does not verify: {result.reason or 'another UID'}")
-
-
-def _refused(tag: Type4Tag, code: str, what: str, action: str) -> TagRefused:
+def refused_tag(tag: Type4Tag, code: str, what: str, action: str) -> TagRefused:
     return refusal(tag.uid, code, f"this {tag.chip_name} {what}", action, chip_type=tag.chip_name)
-
-
-def _failed(tag: Type4Tag, message: str, **facts: str) -> TagWriteFailed:
-    return TagWriteFailed(
-        message,
-        action="do not ship this tag; protect it again",
-        chip=tag.uid.hex(),
-        chip_type=tag.chip_name,
-        tag_state="unknown",
-        **facts,
-    )

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dpptag.errors import DeviceError, TagError, TagNak, TagSwapped, TagWriteFailed
 from dpptag.links.nfc import ApduLink
-from dpptag.tags import ntag424, type4_st25ta
+from dpptag.tags import ntag424, ntag424_protect, type4_st25ta
 from dpptag.tags.protection import Protection, ProtectionPlan, TagKeys
 from dpptag.tags.tag import WritePlan, WriteStep, refusal
 from dpptag.tags.type4_apdu import (
@@ -181,7 +181,7 @@ def protect(link: ApduLink, plan: ProtectionPlan, keys: TagKeys | None) -> None:
         return
     tag = identify(link)
     if tag.chip.family is Type4Family.NTAG424:
-        ntag424.protect(link, tag, plan, keys)
+        ntag424_protect.protect(link, tag, plan, keys)
     else:
         # DESFire included: its plan cannot have been made.
         type4_st25ta.protect(link, tag, plan, keys)

@@ -6,8 +6,8 @@ import pytest
 
 from dpptag.errors import TagLost, TagNak, TagRefused
 from dpptag.sim.ntag424 import Ntag424
-from dpptag.tags.ntag424 import change_key_data
 from dpptag.tags.ntag424_channel import Ev2Channel, Ev2Session, Mode, authenticate, padded, session_keys, unpadded
+from dpptag.tags.ntag424_protect import change_key_data
 from dpptag.tags.ntag424_settings import parse_settings, sdm_block
 from dpptag.tags.type4_apdu import select_application
 from tests.unit.tags.apdu_link import ApduChipLink
