@@ -8,10 +8,11 @@ can still be cleared, which hides the message from NDEF readers but changes none
 
 from __future__ import annotations
 
+import logging
 from dataclasses import replace
 from typing import Final
 
-from dpptag.errors import TagNak, TagWriteFailed
+from dpptag.errors import TagLost, TagNak, TagWriteFailed
 from dpptag.links.nfc import FelicaLink, Technology
 from dpptag.tags.protection import Lock, Protection, ProtectionPlan, ProtectionStep, TagKeys
 from dpptag.tags.tag import ContentState, refusal
@@ -26,6 +27,8 @@ from dpptag.tags.type3_memory import (
     attributes_for,
     read_content,
 )
+
+_LOG: Final = logging.getLogger(__name__)
 
 _USER_BITS: Final = 0x3FFF
 _CONFIGURATION_BIT: Final = 0x8000
@@ -141,17 +144,20 @@ def _whole_message(link: FelicaLink, plan: ProtectionPlan) -> bytes:
 
 
 def _prove(link: FelicaLink, plan: ProtectionPlan, before: bytes) -> None:
-    """Offer the attribute block and the last data block the bytes they hold: both writes must be refused."""
+    """Offer the last data block other bytes: what it holds then decides, not what the reader says of the write."""
     link.reselect()
     configuration = _block(link, MC_BLOCK)
     if configuration != locked_configuration(configuration):
         raise _not_in_force(plan, MC_BLOCK, "the write bits are not all cleared", None, configuration.hex())
-    for block in (ATTRIBUTE_BLOCK, len(before) // BLOCK_BYTES):
-        held = _block(link, block)
-        try:
-            link.write(SERVICE_WRITE, (block,), held)
-        except TagNak:
-            continue
+    block = len(before) // BLOCK_BYTES
+    held = _block(link, block)
+    try:
+        link.write(SERVICE_WRITE, (block,), bytes(octet ^ 0xFF for octet in held))
+    except (TagNak, TagLost):
+        _LOG.debug("%s: block %d refuses a write", plan.uid.hex(), block)
+    link.reselect()
+    if _block(link, block) != held:
+        link.write(SERVICE_WRITE, (block,), held)  # it can be written, so it is put back
         raise _not_in_force(plan, block, "a locked block took a write", None, None)
     attributes = Attributes.from_bytes(_block(link, ATTRIBUTE_BLOCK))
     if attributes is None or attributes.access != _READ_ONLY or _area(link, attributes.data_blocks) != before:

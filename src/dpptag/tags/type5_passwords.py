@@ -14,7 +14,7 @@ from dpptag.links.nfc import Type5Link
 from dpptag.tags.protection import ProtectionStep, TagKeys
 from dpptag.tags.tag import refusal
 from dpptag.tags.type5_memory import PasswordKind, Type5Chip
-from dpptag.tags.type5_reading import NXP, RFA1SS, ST, WRITE_BITS, configuration, page_protection
+from dpptag.tags.type5_reading import NXP, RFA1SS, ST, WRITE_BITS, configuration, page_protection, write_command
 
 WRITE_PURPOSE: Final = "type5-password"
 CONFIGURATION_PURPOSE: Final = "type5-config"
@@ -126,7 +126,7 @@ def _set_password(link: Type5Link, chip: Type5Chip, step: ProtectionStep) -> Non
             password=step.at,
         )
     code, maker = (_WRITE_PASSWORD, NXP) if chip.password is PasswordKind.ICODE else (_ST_WRITE_PASSWORD, ST)
-    link.command(code, maker + bytes((step.at,)) + step.data, secret=True)
+    write_command(link, code, maker + bytes((step.at,)) + step.data, secret=True)
     link.reselect()
     if not give_password(link, chip, step.at, step.data):
         raise password_failed(link, chip, f"password {step.at} was written, and is not taken")
@@ -148,7 +148,7 @@ def _protect_pages(link: Type5Link, chip: Type5Chip, keys: TagKeys) -> None:
             password=_ICODE_READ,
         )
     open_for_writing(link, chip, keys)
-    link.command(_PROTECT_PAGE, NXP + bytes((pointer, condition | WRITE_BITS)))
+    write_command(link, _PROTECT_PAGE, NXP + bytes((pointer, condition | WRITE_BITS)))
     link.reselect()
     if page_protection(link) != (pointer, condition | WRITE_BITS):
         raise password_failed(link, chip, "the page protection does not read back")
@@ -167,7 +167,7 @@ def _protect_area(link: Type5Link, chip: Type5Chip, keys: TagKeys) -> None:
             chip_type=chip.name,
             password=_ST_CONFIGURATION,
         )
-    link.command(_WRITE_CONFIGURATION, ST + bytes((RFA1SS, _WRITE_WITH_PASSWORD_1)))
+    write_command(link, _WRITE_CONFIGURATION, ST + bytes((RFA1SS, _WRITE_WITH_PASSWORD_1)))
     link.reselect()
     if configuration(link, RFA1SS) != _WRITE_WITH_PASSWORD_1:
         raise password_failed(link, chip, "the protection of area 1 does not read back")

@@ -7,9 +7,10 @@ level"). The lock goes before the password, so that a chip stopped in between ne
 
 from __future__ import annotations
 
+import logging
 from typing import Final
 
-from dpptag.errors import TagNak, TagWriteFailed
+from dpptag.errors import TagLost, TagNak, TagWriteFailed
 from dpptag.links.nfc import Technology, Type5Link
 from dpptag.tags.protection import Lock, Protection, ProtectionPlan, ProtectionStep, TagKeys
 from dpptag.tags.tag import ContentState, refusal
@@ -31,7 +32,9 @@ from dpptag.tags.type5_passwords import (
     purposes,
     take_password_step,
 )
-from dpptag.tags.type5_reading import is_password_protected, locked_blocks, read_memory
+from dpptag.tags.type5_reading import BLOCK_STATUS, is_password_protected, locked_blocks, read_memory, write_command
+
+_LOG: Final = logging.getLogger(__name__)
 
 _LOCK_BLOCK: Final = 0x22
 
@@ -165,17 +168,17 @@ def _write(link: Type5Link, plan: ProtectionPlan, step: ProtectionStep) -> None:
 def _lock(link: Type5Link, plan: ProtectionPlan, block: int) -> None:
     if _is_locked(link, block):
         return
-    link.command(_LOCK_BLOCK, bytes((block,)))
+    write_command(link, _LOCK_BLOCK, bytes((block,)))
     if not _is_locked(link, block):
         raise _lock_failed(plan, block, f"block {block} was locked, and its security status does not say so")
 
 
 def _is_locked(link: Type5Link, block: int) -> bool:
-    return bool(link.command(0x2C, bytes((block, 0)))[0] & 0x01)
+    return bool(link.command(BLOCK_STATUS, bytes((block, 0)))[0] & 0x01)
 
 
 def _prove(link: Type5Link, plan: ProtectionPlan, chip: Type5Chip, before: bytes, keys: TagKeys | None) -> None:
-    """Offer blocks the bytes they hold: each write must be refused, and the memory read as before but for the CC."""
+    """See one write refused, and the memory read as before but for the CC."""
     link.reselect()
     memory = read_memory(link, chip)
     cc = _check_whole(plan, chip, memory)
@@ -184,13 +187,7 @@ def _prove(link: Type5Link, plan: ProtectionPlan, chip: Type5Chip, before: bytes
         open_blocks = sorted(set(_area_blocks(cc)) - locked_blocks(link, chip))
         if open_blocks or cc.writable:
             raise _lock_failed(plan, (open_blocks or [CC_BLOCK])[0], "not all of the tag is locked")
-    for block in (CC_BLOCK, cc.first_block, _area_blocks(cc)[-1]):
-        try:
-            link.write(block, memory[block * BLOCK_BYTES : (block + 1) * BLOCK_BYTES])
-        except TagNak:
-            continue
-        raise _lock_failed(plan, block, "a protected block took a write")
-    link.reselect()
+    _see_write_refused(link, plan, _area_blocks(cc)[-1], memory)
     after = read_memory(link, chip)
     if after != memory or after[len(cc.raw) :] != before[len(cc.raw) :]:
         raise _lock_failed(plan, CC_BLOCK, "the tag does not read as it did before it was protected")
@@ -199,6 +196,20 @@ def _prove(link: Type5Link, plan: ProtectionPlan, chip: Type5Chip, before: bytes
             raise password_failed(link, chip, "the chip does not ask for its password")
         open_for_writing(link, chip, keys)
         link.reselect()
+
+
+def _see_write_refused(link: Type5Link, plan: ProtectionPlan, block: int, memory: bytes) -> None:
+    """Offer the last block of the data area other bytes. What it holds then decides, not what the reader says:
+    some report a write as failed that was made, and one as made that was refused."""
+    held = memory[block * BLOCK_BYTES : (block + 1) * BLOCK_BYTES]
+    try:
+        link.write(block, bytes(octet ^ 0xFF for octet in held))
+    except (TagNak, TagLost):
+        _LOG.debug("%s: block %d refuses a write", plan.uid.hex(), block)
+    link.reselect()
+    if link.read(block) != held:
+        link.write(block, held)  # it can be written, so it is put back
+        raise _lock_failed(plan, block, "a protected block took a write")
 
 
 def _incomplete(uid: bytes, chip: Type5Chip, reason: str) -> Exception:

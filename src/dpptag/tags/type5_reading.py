@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import logging
 from typing import Final
 
-from dpptag.errors import TagNak
+from dpptag.errors import TagLost, TagNak
 from dpptag.links.nfc import Type5Link
 from dpptag.tags.tag import refusal
 from dpptag.tags.type5_memory import PasswordKind, Type5Chip
+
+_LOG: Final = logging.getLogger(__name__)
 
 NXP: Final = b"\x04"
 ST: Final = b"\x02"
@@ -74,3 +77,11 @@ def page_protection(link: Type5Link) -> tuple[int, int]:
 def configuration(link: Type5Link, register: int) -> int:
     """ST25DV: one static register (Read Configuration)."""
     return link.command(READ_CONFIGURATION, ST + bytes((register,)))[0]
+
+
+def write_command(link: Type5Link, code: int, parameters: bytes, *, secret: bool = False) -> None:
+    """A command that programs cells. Its answer comes late, and some readers miss it: the caller looks what it did."""
+    try:
+        link.command(code, parameters, secret=secret)
+    except TagLost as error:
+        _LOG.debug("%s: no answer to command %02Xh: %s", link.uid.hex(), code, error.message)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -42,7 +43,7 @@ def protected(chip: Iso15693Chip, protection: Protection, keys: Keys | None = KE
 def stops(make: Callable[[], Iso15693Chip], protection: Protection) -> int:
     """Pull the tag before each change in turn, see the message whole, do it again; returns how many stops.
 
-    The last stop is in the proof, whose writes would change something on a chip that is not protected.
+    The last stop is in the proof, whose write would change something on a chip that is not protected.
     """
     for k in range(1000):
         link = Type5ChipLink(make())
@@ -311,6 +312,40 @@ def test_a_chip_that_takes_a_write_in_spite_of_its_protection_is_found(monkeypat
     monkeypatch.setattr(Icode, "check_write", lambda *_: None)
     with pytest.raises(TagWriteFailed, match="took a write"):
         protected(chip, PASSWORD)
+    assert identify(Type5ChipLink(chip)).ndef == MESSAGE
+    assert chip.memory[78] == bytes(4), "what the proof wrote is put back"
+
+
+@pytest.mark.parametrize(
+    ("model", "protection"), [(SLIX, LOCK), (SLIX2, PASSWORD), (ST25DV04K, PASSWORD)], ids=["lock", "SLIX2", "ST25DV"]
+)
+def test_a_reader_that_misses_the_late_answers_of_writes_is_no_hindrance(
+    model: Model, protection: Protection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    exchange = Iso15693Chip.exchange
+
+    def late(chip: Iso15693Chip, frame: bytes) -> bytes | None:
+        before = chip.changes
+        answer = exchange(chip, frame)
+        return answer if chip.changes == before or frame[1] == 0x21 else None
+
+    monkeypatch.setattr(Iso15693Chip, "exchange", late)
+    chip = type5_with(MESSAGE, model)
+    protected(chip, protection)
+    assert identify(Type5ChipLink(chip)).ndef == MESSAGE
+
+
+def test_a_reader_that_calls_a_refused_write_done_proves_no_less(monkeypatch: pytest.MonkeyPatch) -> None:
+    write = Type5ChipLink.write
+
+    def deaf(link: Type5ChipLink, block: int, data: bytes) -> None:
+        with contextlib.suppress(TagNak):
+            write(link, block, data)
+
+    monkeypatch.setattr(Type5ChipLink, "write", deaf)
+    chip = type5_with(MESSAGE, SLIX)
+    protected(chip, LOCK)
+    assert chip.locked == set(range(27))
 
 
 def test_a_locked_cc_that_says_writable_is_refused() -> None:

@@ -25,9 +25,12 @@ class Type5ChipLink:
         self.written: list[int] = []
         self.frames = 0
         self.link_uid = chip.uid
+        self.pulled = False
         self._find()
 
     def _find(self) -> None:
+        if self.pulled:
+            raise TagLost("no tag")
         self.chip.power(False)
         self.chip.power(True)
         assert self.chip.exchange(_INVENTORY) == b"\0" + bytes((self.chip.dsfid,)) + self.chip.uid[::-1]
@@ -49,6 +52,7 @@ class Type5ChipLink:
             if self.tear is not None and code == 0x21:
                 block = parameters[0]
                 self.chip.memory[block] = self.tear(self.chip.memory[block], parameters[1:])
+            self.pulled = True
             self.chip.power(False)
         answer = self.chip.exchange(frame)
         if self.chip.changes != before and self.writes_left is not None:
