@@ -1,9 +1,10 @@
 """``python -m dpptag.sim pcsc [QUERY]``: simulated PC/SC readers with a private PC/SC service, as a process of its own.
 
 stdout is one JSON object a line: first ``{"path": SOCKET, "readers": [NAME, ...], "tags": [[UID, ...], ...]}``; a
-client sets PCSCLITE_CSOCK_NAME to SOCKET before it first speaks to the PC/SC library. Then what ``PcscService`` tells, and
-``{"done": REQUEST, "apdus": [N, ...]}`` for every JSON object read from stdin. It serves until SIGTERM
-or the end of stdin, and leaves nothing behind.
+client sets PCSCLITE_CSOCK_NAME to SOCKET before it first speaks to the PC/SC library. Then what ``PcscService`` tells,
+and ``{"done": REQUEST, "apdus": [N, ...]}`` for every JSON object read from stdin. It serves until SIGTERM
+or the end of stdin, and leaves nothing behind. ``{"setup": [ARGUMENT, ...]}`` starts the service anew at the same
+socket with the readers and tags of these arguments, for clients that keep the first socket's name for life.
 """
 
 from __future__ import annotations
@@ -39,6 +40,17 @@ def _announce(event: dict[str, object]) -> None:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run until told to end; 0, 2 where the query cannot be used, 3 where the service cannot run here."""
     arguments = list(sys.argv[1:] if arguments is None else arguments)
+    chosen = _parser().parse_args(arguments)
+    try:
+        if chosen.inside is None:
+            return _in_name_spaces(arguments)
+        return _serve(Path(chosen.inside), _options(chosen), chosen.reader_class)
+    except DpptagError as exc:
+        sys.stderr.write(f"{exc.message}\n{exc.action}\n{exc.facts.get('log', '')}\n")
+        return exc.exit_code
+
+
+def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m dpptag.sim pcsc", description=_WHAT_IT_IS)
     parser.add_argument("query", nargs="?", default="", help="as after sim:nfc? in a device path")
     parser.add_argument("--class", dest="reader_class", choices=list(READER_CLASSES), default="acr1552u")
@@ -48,14 +60,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--uid", metavar="HEX,...", help="the same as uid= in the query")
     parser.add_argument("--fault", metavar="NAME@N", action="append", help="N counts APDUs; may be given repeatedly")
     parser.add_argument(_INSIDE, metavar="FOLDER", help=argparse.SUPPRESS)
-    chosen = parser.parse_args(arguments)
-    try:
-        if chosen.inside is None:
-            return _in_name_spaces(arguments)
-        return _serve(Path(chosen.inside), _options(chosen), chosen.reader_class)
-    except DpptagError as exc:
-        sys.stderr.write(f"{exc.message}\n{exc.action}\n{exc.facts.get('log', '')}\n")
-        return exc.exit_code
+    return parser
 
 
 def _options(chosen: argparse.Namespace) -> list[Options]:
@@ -114,22 +119,30 @@ def _serve(folder: Path, options: list[Options], reader_class: str) -> int:
         *lines, pending = (pending + data).split(b"\n")
         for line in lines:
             request = json.loads(line)
+            if "setup" in request:
+                again = _parser().parse_args(request["setup"])
+                service.stop()
+                service.populate(_options(again), again.reader_class)
+                service.start()
+                _announce(_greeting(service))
             service.command(request)
             _announce({"done": request, "apdus": [slot.reader.apdus for slot in service.slots]})
 
     try:
         with service:
-            _announce(
-                {
-                    "path": str(service.socket_path),
-                    "readers": [slot.name for slot in service.slots],
-                    "tags": [[tag.uid.hex() for tag in slot.field.tags] for slot in service.slots],
-                }
-            )
+            _announce(_greeting(service))
             service.serve(sys.stdin.fileno(), on_commands)
     finally:
         shutil.rmtree(folder, ignore_errors=True)  # the process outside may have been killed
     return 0
+
+
+def _greeting(service: PcscService) -> dict[str, object]:
+    return {
+        "path": str(service.socket_path),
+        "readers": [slot.name for slot in service.slots],
+        "tags": [[tag.uid.hex() for tag in slot.field.tags] for slot in service.slots],
+    }
 
 
 def _end(_number: int, _frame: object) -> None:

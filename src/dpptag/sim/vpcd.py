@@ -214,9 +214,13 @@ class PcscService:
         self.socket_path = folder / SERVICE / f"{SERVICE}.comm"
         self._announce = announce
         self._process: subprocess.Popen[bytes] | None = None
+        self.plugged = True
+        self.populate(options, reader_class)
+
+    def populate(self, options: list[Options], reader_class: str) -> None:
+        """Other readers and tags; only while the service does not run."""
         self._reader_class = READER_CLASSES[reader_class]
         self.slots = [self._slot(number, option) for number, option in enumerate(options)]
-        self.plugged = True
 
     def _slot(self, number: int, options: Options) -> Slot:
         tags, position, fired_before = populate(options)
