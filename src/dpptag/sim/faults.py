@@ -10,6 +10,8 @@
                   stands for it in another technology (:mod:`dpptag.sim.refusal`)
 ``mute@N``        the first tag command at or after host command N is neither executed nor answered
 ``noise@N``       the first answer of two bytes or more at or after host command N has a bit turned over on the air
+``trim@N``        the first answer of two bytes or more at or after host command N reaches the reader without its
+                  last byte, and nothing shows it but its length
 ``duplicate@N``   the first FAST_READ at or after host command N is answered with its last page sent twice
 ``tear@N``        the first write at or after host command N is cut off half programmed, and the tag leaves
 ``deny@N``        the first write at or after host command N is done, and a PC/SC reader says that it failed
@@ -49,6 +51,7 @@ class FaultKind(Enum):
     NAK = "nak"
     MUTE = "mute"
     NOISE = "noise"
+    TRIM = "trim"
     DUPLICATE = "duplicate"
     TEAR = "tear"
     DENY = "deny"
@@ -59,7 +62,15 @@ class FaultKind(Enum):
 
 
 _ON_TAG_COMMAND: Final = frozenset(
-    {FaultKind.NAK, FaultKind.MUTE, FaultKind.NOISE, FaultKind.DUPLICATE, FaultKind.TEAR, FaultKind.DENY}
+    {
+        FaultKind.NAK,
+        FaultKind.MUTE,
+        FaultKind.NOISE,
+        FaultKind.TRIM,
+        FaultKind.DUPLICATE,
+        FaultKind.TEAR,
+        FaultKind.DENY,
+    }
 )
 _ON_PAGE: Final = frozenset({FaultKind.BITFLIP, FaultKind.WEAK})
 _COUNTED: Final = frozenset({FaultKind.PULL, FaultKind.SWAP}) | _ON_PAGE

@@ -218,8 +218,8 @@ class Field:
         if changed:
             self.save()
         is_type2 = tag.rf is Rf.A and not is_iso_dep(tag)
-        if is_type2 and frame[:1] == FAST_READ and isinstance(answer, bytes):
-            answer = self._duplicated(answer)
+        if isinstance(answer, bytes):
+            answer = self._of_wrong_length(answer, is_fast_read=is_type2 and frame[:1] == FAST_READ)
         # A Type 2 chip that counts a READ says nothing of the time that takes.
         programmed = changed and (isinstance(answer, Nibble) or not is_type2)
         return self._took(tag.rf, frame, answer, kbit, programmed=programmed)
@@ -242,8 +242,12 @@ class Field:
             return len(frame) == 5 and frame[0] == _POLLING
         return rf is Rf.V and is_inventory(frame)
 
-    def _duplicated(self, answer: bytes) -> bytes:
-        return answer + answer[-PAGE:] if self.faults.due(FaultKind.DUPLICATE) else answer
+    def _of_wrong_length(self, answer: bytes, *, is_fast_read: bool) -> bytes:
+        if is_fast_read and self.faults.due(FaultKind.DUPLICATE):
+            answer += answer[-PAGE:]
+        if len(answer) > 1 and self.faults.due(FaultKind.TRIM):
+            answer = answer[:-1]
+        return answer
 
     # Disturbed cells
 

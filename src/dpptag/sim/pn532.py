@@ -23,6 +23,7 @@ FIRMWARE: Final = bytes.fromhex("32010607")
 _TFI_HOST: Final = 0xD4
 _TFI_CHIP: Final = 0xD5
 _AUTOMATIC_RATS: Final = 0x10
+_CARD_PRESENCE: Final = 0x06  # Diagnose, section 7.2.1
 
 
 class Pn532:
@@ -88,7 +89,9 @@ class Pn532:
             raise HostSyntaxError
         if data[0] == 0x00:
             return data
-        return b"\x01" if data[0] == 0x06 else b"\x00"
+        if data[0] == _CARD_PRESENCE:
+            return bytes((Status.OK if self._targets.is_present() else Status.TIMEOUT,))
+        return b"\x00"
 
     def _general_status(self, data: bytes) -> bytes:
         if data:

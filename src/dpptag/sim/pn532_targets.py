@@ -17,6 +17,7 @@ _CASCADE_TAG: Final = 0x88
 _ISO_DEP: Final = 0x20
 _RATS: Final = bytes.fromhex("E050")  # 64-byte frames, CID 0
 _DESELECT: Final = b"\xc2"
+_R_NAK: Final = b"\xb2"
 _POLL_RESPONSE: Final = 0x01
 _POLL_BYTES: Final = 5
 
@@ -151,6 +152,13 @@ class Targets:
         tag, answer = found
         self._known[1] = Target(tag, speed=kind)
         return bytes((1, len(answer) + 2, _POLL_RESPONSE)) + answer
+
+    def is_present(self) -> bool:
+        """R(NAK) to the ISO/IEC 14443-4 target, as Diagnose 06h asks; other targets cannot be asked so."""
+        target = self._known.get(1)
+        if target is None or not target.iso_dep or target.deselected:
+            return False
+        return self._field.exchange(_R_NAK, Rf.A) is not None
 
     # Leaving and coming back
 

@@ -51,7 +51,7 @@ class ApduEcho:
         if frame == b"\xc2":
             self._state = "halt"
             return frame
-        if frame[0] & 0x10:
+        if frame[0] & 0x10 or frame == b"\xb2":
             return bytes((0xA2 | frame[0] & 1,))
         answer = self.apdu(frame[1:])
         return None if answer is None else frame[:1] + answer

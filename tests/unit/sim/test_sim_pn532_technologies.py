@@ -242,3 +242,22 @@ def test_general_status_names_speed_and_modulation_of_a_target() -> None:
     chip = reader(Felica())
     tell(chip, "4A 01 02" + POLL_F)
     assert tell(chip, "04") == bytes.fromhex("00 01 01 01 02 02 10 00")
+
+
+def test_diagnose_tells_whether_an_iso_14443_4_target_is_still_there() -> None:
+    chip = reader(ApduEcho())
+    assert tell(chip, "00 06") == b"\x01"
+    tell(chip, "4A 01 00")
+    assert tell(chip, "00 06") == b"\x00"
+    chip.field.pull(parse_fault("pull@1"))
+    assert tell(chip, "00 06") == b"\x01"
+
+
+def test_a_trimmed_answer_is_whole_to_the_reader() -> None:
+    chip = reader(Felica())
+    tell(chip, "4A 01 01" + POLL_F)
+    whole = tell(chip, "42" + framed(READ_F))
+    chip.field.faults = FaultSchedule([parse_fault("trim@0")])
+    trimmed = tell(chip, "42" + framed(READ_F))
+    assert whole is not None
+    assert trimmed == b"\x00" + bytes((whole[1] - 1,)) + whole[2:-1]
