@@ -41,71 +41,98 @@ def _sbox() -> bytes:
 
 _SBOX: Final = _sbox()
 _INVERSE_SBOX: Final = bytes(_SBOX.index(value) for value in range(256))
-_BY: Final = {factor: bytes(_times(value, factor) for value in range(256)) for factor in (2, 3, 9, 11, 13, 14)}
-# ShiftRows (5.1.2) on a block held column by column: where each byte of the new block comes from.
-_SHIFT: Final = tuple((index + 4 * (index % 4)) % 16 for index in range(16))
-_UNSHIFT: Final = tuple((index - 4 * (index % 4)) % 16 for index in range(16))
 
 
-@lru_cache(maxsize=64)
-def _round_keys(key: bytes) -> tuple[bytes, ...]:
+def _table(factors: tuple[int, int, int, int], box: bytes) -> tuple[tuple[int, ...], ...]:
+    """Substitution and column mixing in one look-up a byte: for each place in the column its share of the new one."""
+    first = [int.from_bytes(bytes(_times(box[value], factor) for factor in factors), "big") for value in range(256)]
+    return tuple(tuple(word >> turn | word << (32 - turn) & 0xFFFFFFFF for word in first) for turn in (0, 8, 16, 24))
+
+
+_MIX: Final = _table((2, 1, 1, 3), _SBOX)
+_UNMIX: Final = _table((14, 9, 13, 11), _INVERSE_SBOX)
+_ROUNDS: Final = 10
+
+
+def _words(block: bytes) -> tuple[int, int, int, int]:
+    if len(block) != BLOCK:
+        raise ValueError("a block has 16 bytes")
+    a, b, c, d = (int.from_bytes(block[start : start + 4], "big") for start in (0, 4, 8, 12))
+    return a, b, c, d
+
+
+@lru_cache(maxsize=256)
+def _round_keys(key: bytes) -> tuple[tuple[int, int, int, int], ...]:
     """FIPS 197 5.2."""
     if len(key) != BLOCK:
         raise ValueError("an AES-128 key has 16 bytes")
-    words = [key[index : index + 4] for index in range(0, 16, 4)]
+    words = list(_words(key))
     constant = 1
-    while len(words) < 44:
+    while len(words) < 4 * (_ROUNDS + 1):
         word = words[-1]
         if len(words) % 4 == 0:
-            rotated = bytes(_SBOX[value] for value in word[1:] + word[:1])
-            word = bytes((rotated[0] ^ constant,)) + rotated[1:]
+            turned = (word << 8 | word >> 24) & 0xFFFFFFFF
+            word = int.from_bytes(bytes(_SBOX[value] for value in turned.to_bytes(4, "big")), "big") ^ constant << 24
             constant = _doubled(constant)
-        words.append(xor(words[-4], word))
-    return tuple(b"".join(words[index : index + 4]) for index in range(0, 44, 4))
+        words.append(words[-4] ^ word)
+    return tuple((words[at], words[at + 1], words[at + 2], words[at + 3]) for at in range(0, len(words), 4))
+
+
+@lru_cache(maxsize=256)
+def _inverse_round_keys(key: bytes) -> tuple[tuple[int, int, int, int], ...]:
+    """Those of the equivalent inverse cipher (5.3.5): the inner ones unmixed, last first."""
+    keys = _round_keys(key)
+    inner = [tuple(_unmixed(word) for word in words) for words in keys[1:-1]]
+    return keys[-1], *((a, b, c, d) for a, b, c, d in reversed(inner)), keys[0]
+
+
+def _unmixed(word: int) -> int:
+    parts = zip(_UNMIX, word.to_bytes(4, "big"), strict=True)
+    a, b, c, d = (table[_SBOX[value]] for table, value in parts)
+    return a ^ b ^ c ^ d
 
 
 def xor(left: bytes, right: bytes) -> bytes:
-    return bytes(one ^ other for one, other in zip(left, right, strict=True))
+    if len(left) != len(right):
+        raise ValueError("not of equal length")
+    return (int.from_bytes(left, "big") ^ int.from_bytes(right, "big")).to_bytes(len(left), "big")
 
 
 def encrypt_block(key: bytes, block: bytes) -> bytes:
     keys = _round_keys(key)
-    by2, by3 = _BY[2], _BY[3]
-    state = xor(block, keys[0])
-    for number in range(1, 11):
-        shifted = [_SBOX[state[source]] for source in _SHIFT]
-        if number < 10:
-            mixed = bytearray()
-            for column in range(0, 16, 4):
-                a, b, c, d = shifted[column : column + 4]
-                mixed += bytes(
-                    (by2[a] ^ by3[b] ^ c ^ d, a ^ by2[b] ^ by3[c] ^ d, a ^ b ^ by2[c] ^ by3[d], by3[a] ^ b ^ c ^ by2[d])
-                )
-            shifted = list(mixed)
-        state = xor(bytes(shifted), keys[number])
-    return state
+    t0, t1, t2, t3 = _MIX
+    a, b, c, d = (word ^ part for word, part in zip(_words(block), keys[0], strict=True))
+    for k0, k1, k2, k3 in keys[1:-1]:
+        a, b, c, d = (
+            t0[a >> 24] ^ t1[b >> 16 & 0xFF] ^ t2[c >> 8 & 0xFF] ^ t3[d & 0xFF] ^ k0,
+            t0[b >> 24] ^ t1[c >> 16 & 0xFF] ^ t2[d >> 8 & 0xFF] ^ t3[a & 0xFF] ^ k1,
+            t0[c >> 24] ^ t1[d >> 16 & 0xFF] ^ t2[a >> 8 & 0xFF] ^ t3[b & 0xFF] ^ k2,
+            t0[d >> 24] ^ t1[a >> 16 & 0xFF] ^ t2[b >> 8 & 0xFF] ^ t3[c & 0xFF] ^ k3,
+        )
+    return _last_round(_SBOX, ((a, b, c, d), (b, c, d, a), (c, d, a, b), (d, a, b, c)), keys[-1])
 
 
 def decrypt_block(key: bytes, block: bytes) -> bytes:
-    keys = _round_keys(key)
-    by9, by11, by13, by14 = _BY[9], _BY[11], _BY[13], _BY[14]
-    state = xor(block, keys[10])
-    for number in range(9, -1, -1):
-        state = xor(bytes(_INVERSE_SBOX[state[source]] for source in _UNSHIFT), keys[number])
-        if number:
-            mixed = bytearray()
-            for column in range(0, 16, 4):
-                a, b, c, d = state[column : column + 4]
-                mixed += bytes(
-                    (
-                        by14[a] ^ by11[b] ^ by13[c] ^ by9[d],
-                        by9[a] ^ by14[b] ^ by11[c] ^ by13[d],
-                        by13[a] ^ by9[b] ^ by14[c] ^ by11[d],
-                        by11[a] ^ by13[b] ^ by9[c] ^ by14[d],
-                    )
-                )
-            state = bytes(mixed)
-    return state
+    keys = _inverse_round_keys(key)
+    t0, t1, t2, t3 = _UNMIX
+    a, b, c, d = (word ^ part for word, part in zip(_words(block), keys[0], strict=True))
+    for k0, k1, k2, k3 in keys[1:-1]:
+        a, b, c, d = (
+            t0[a >> 24] ^ t1[d >> 16 & 0xFF] ^ t2[c >> 8 & 0xFF] ^ t3[b & 0xFF] ^ k0,
+            t0[b >> 24] ^ t1[a >> 16 & 0xFF] ^ t2[d >> 8 & 0xFF] ^ t3[c & 0xFF] ^ k1,
+            t0[c >> 24] ^ t1[b >> 16 & 0xFF] ^ t2[a >> 8 & 0xFF] ^ t3[d & 0xFF] ^ k2,
+            t0[d >> 24] ^ t1[c >> 16 & 0xFF] ^ t2[b >> 8 & 0xFF] ^ t3[a & 0xFF] ^ k3,
+        )
+    return _last_round(_INVERSE_SBOX, ((a, d, c, b), (b, a, d, c), (c, b, a, d), (d, c, b, a)), keys[-1])
+
+
+def _last_round(box: bytes, columns: tuple[tuple[int, int, int, int], ...], keys: tuple[int, int, int, int]) -> bytes:
+    """The round without mixing; each column names the words that its four bytes come from."""
+    out = b""
+    for (w, x, y, z), key in zip(columns, keys, strict=True):
+        word = box[w >> 24] << 24 | box[x >> 16 & 0xFF] << 16 | box[y >> 8 & 0xFF] << 8 | box[z & 0xFF]
+        out += (word ^ key).to_bytes(4, "big")
+    return out
 
 
 def _blocks(data: bytes) -> list[bytes]:
