@@ -2,7 +2,7 @@
 
 import pytest
 
-from dpptag.devices.paths import DEFAULT_PROFILE, DeviceKind, parse_device_path
+from dpptag.devices.paths import DEFAULT_PROFILE, DeviceKind, UsbModel, parse_device_path
 from dpptag.errors import UsageError
 
 
@@ -23,6 +23,23 @@ def test_the_simulators_query_is_handed_on_without_the_profile() -> None:
     assert (path.profile, path.query) == ("p", "state=/tmp/tags.json&tags=NTAG213*9+NTAG215*8&fault=nak@12")
 
 
+def test_a_usb_reader_has_its_ids_and_its_port() -> None:
+    path = parse_device_path("nfc:usb:072F:2200@1-2.3.4?profile=nfc-acr122u")
+    assert (path.kind, path.usb, path.node) == (DeviceKind.NFC_USB, UsbModel(0x072F, 0x2200), "1-2.3.4")
+    assert (path.profile, str(path.usb), path.simulated) == ("nfc-acr122u", "072f:2200", False)
+
+
+def test_a_usb_reader_without_port_and_profile_has_neither() -> None:
+    path = parse_device_path("nfc:usb:054c:06c1")
+    assert (path.node, path.profile) == ("", "")
+
+
+def test_a_pcsc_reader_is_called_by_its_whole_name() -> None:
+    path = parse_device_path("pcsc:ACS ACR122U PICC Interface (1-2) 00 00?profile=nfc-acr122u")
+    assert (path.kind, path.node) == (DeviceKind.PCSC, "ACS ACR122U PICC Interface (1-2) 00 00")
+    assert path.profile == "nfc-acr122u"
+
+
 @pytest.mark.parametrize(
     "text",
     [
@@ -34,6 +51,14 @@ def test_the_simulators_query_is_handed_on_without_the_profile() -> None:
         "sim:",
         "sim:uhf",
         "nfc:usb:1",
+        "nfc:usb:072f",
+        "nfc:usb:072f:22000",
+        "nfc:usb:072f:2200@",
+        "nfc:usb:072f:2200@../1-2",
+        "nfc:usb:072f:2200@1-2:1.0",
+        "nfc:usb:072f:2200@1-2?baud=1",
+        "pcsc:",
+        "pcsc: ",
         "nfc:tty:/dev/x?baud=9600",
     ],
 )
