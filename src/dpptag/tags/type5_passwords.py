@@ -14,7 +14,7 @@ from dpptag.links.nfc import Type5Link
 from dpptag.tags.protection import ProtectionStep, TagKeys
 from dpptag.tags.tag import refusal
 from dpptag.tags.type5_memory import PasswordKind, Type5Chip
-from dpptag.tags.type5_reading import NXP, RFA1SS, ST, WRITE_BITS, configuration, page_protection, write_command
+from dpptag.tags.type5_reading import NXP, RFA1SS, ST, WRITE_BITS, ask, configuration, page_protection, write_command
 
 WRITE_PURPOSE: Final = "type5-password"
 CONFIGURATION_PURPOSE: Final = "type5-config"
@@ -64,7 +64,7 @@ def give_password(link: Type5Link, chip: Type5Chip, number: int, password: bytes
     """Open what password ``number`` guards; False for a wrong one, and the chip is then selected again."""
     try:
         if chip.password is PasswordKind.ICODE:
-            random = link.command(_GET_RANDOM_NUMBER, NXP)
+            random = ask(link, _GET_RANDOM_NUMBER, NXP, 2)
             masked = bytes(octet ^ random[at % 2] for at, octet in enumerate(password))
             link.command(_SET_PASSWORD, NXP + bytes((number,)) + masked, secret=True)
         else:

@@ -32,7 +32,14 @@ from dpptag.tags.type5_passwords import (
     purposes,
     take_password_step,
 )
-from dpptag.tags.type5_reading import BLOCK_STATUS, is_password_protected, locked_blocks, read_memory, write_command
+from dpptag.tags.type5_reading import (
+    BLOCK_STATUS,
+    ask,
+    is_password_protected,
+    locked_blocks,
+    read_memory,
+    write_command,
+)
 
 _LOG: Final = logging.getLogger(__name__)
 
@@ -174,7 +181,7 @@ def _lock(link: Type5Link, plan: ProtectionPlan, block: int) -> None:
 
 
 def _is_locked(link: Type5Link, block: int) -> bool:
-    return bool(link.command(BLOCK_STATUS, bytes((block, 0)))[0] & 0x01)
+    return bool(ask(link, BLOCK_STATUS, bytes((block, 0)), 1)[0] & 0x01)
 
 
 def _prove(link: Type5Link, plan: ProtectionPlan, chip: Type5Chip, before: bytes, keys: TagKeys | None) -> None:

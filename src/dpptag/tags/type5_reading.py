@@ -8,7 +8,7 @@ from typing import Final
 from dpptag.errors import TagLost, TagNak
 from dpptag.links.nfc import Type5Link
 from dpptag.tags.tag import refusal
-from dpptag.tags.type5_memory import PasswordKind, Type5Chip
+from dpptag.tags.type5_memory import BLOCK_BYTES, PasswordKind, Type5Chip
 
 _LOG: Final = logging.getLogger(__name__)
 
@@ -27,14 +27,16 @@ _PAGE_L, _PAGE_H = 0x02, 0x20
 _LOCKED: Final = 0x01
 _READ_BLOCKS: Final = 16  # 64 bytes: what a reader's buffer surely holds
 _STATUS_BLOCKS: Final = 32
+_NXP_INFORMATION_BYTES: Final = 7  # pointer, conditions, lock bits, four bytes of feature flags
 
 
 def read_memory(link: Type5Link, chip: Type5Chip) -> bytes:
     """All user memory. Raises TagRefused where a block asks for a password, or does not exist."""
     parts: list[bytes] = []
     for block in range(0, chip.user_blocks, _READ_BLOCKS):
+        count = min(_READ_BLOCKS, chip.user_blocks - block)
         try:
-            parts.append(link.read(block, min(_READ_BLOCKS, chip.user_blocks - block)))
+            part = link.read(block, count)
         except TagNak as error:
             raise refusal(
                 link.uid,
@@ -45,6 +47,9 @@ def read_memory(link: Type5Link, chip: Type5Chip) -> bytes:
                 block=block,
                 error=error.facts.get("error"),
             ) from error
+        if len(part) != count * BLOCK_BYTES:
+            raise _damaged(link, part)
+        parts.append(part)
     return b"".join(parts)
 
 
@@ -53,8 +58,8 @@ def locked_blocks(link: Type5Link, chip: Type5Chip) -> frozenset[int]:
     locked: set[int] = set()
     for first in range(0, chip.user_blocks, _STATUS_BLOCKS):
         count = min(_STATUS_BLOCKS, chip.user_blocks - first)
-        status = link.command(BLOCK_STATUS, bytes((first, count - 1)))
-        locked.update(first + at for at, octet in enumerate(status[:count]) if octet & _LOCKED)
+        status = ask(link, BLOCK_STATUS, bytes((first, count - 1)), count)
+        locked.update(first + at for at, octet in enumerate(status) if octet & _LOCKED)
     return frozenset(locked)
 
 
@@ -70,13 +75,31 @@ def is_password_protected(link: Type5Link, chip: Type5Chip) -> bool | None:
 
 def page_protection(link: Type5Link) -> tuple[int, int]:
     """SLIX2: the first block of page H, and the conditions of both pages (GET NXP SYSTEM INFORMATION)."""
-    answer = link.command(NXP_SYSTEM_INFORMATION, NXP)
+    answer = ask(link, NXP_SYSTEM_INFORMATION, NXP, _NXP_INFORMATION_BYTES)
     return answer[0], answer[1]
 
 
 def configuration(link: Type5Link, register: int) -> int:
     """ST25DV: one static register (Read Configuration)."""
-    return link.command(READ_CONFIGURATION, ST + bytes((register,)))[0]
+    return ask(link, READ_CONFIGURATION, ST + bytes((register,)), 1)[0]
+
+
+def ask(link: Type5Link, code: int, parameters: bytes, length: int) -> bytes:
+    """A command whose answer has exactly ``length`` bytes. Raises TagLost for a damaged one."""
+    answer = link.command(code, parameters)
+    if len(answer) != length:
+        raise _damaged(link, answer)
+    return answer
+
+
+def _damaged(link: Type5Link, answer: bytes) -> TagLost:
+    return TagLost(
+        f"a damaged answer from the chip {link.uid.hex()}",
+        code="tag-answer-damaged",
+        action="move the tag to the middle of the antenna",
+        chip=link.uid.hex(),
+        got=answer.hex(),
+    )
 
 
 def write_command(link: Type5Link, code: int, parameters: bytes, *, secret: bool = False) -> None:

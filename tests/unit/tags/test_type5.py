@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dpptag.errors import NdefError, PlanError, TagNak, TagRefused, TagSwapped, TagWriteFailed
+from dpptag.errors import NdefError, PlanError, TagLost, TagNak, TagRefused, TagSwapped, TagWriteFailed
 from dpptag.sim.type5 import SLIX, SLIX2, ST25DV04K, ST25TV02K, Iso15693Chip, Model
 from dpptag.tags import ContentState, apply, identify, plan_write, read_back, write_and_verify
 from dpptag.tags.type5_memory import CHIPS
 from tests.unit.tags.chip_link import message_of
 from tests.unit.tags.type5_link import CCS, Type5ChipLink, put_memory, type5_with, uid_of
 
+Mangle = Callable[[bytes], bytes]
 MODELS = [SLIX, SLIX2, ST25TV02K, ST25DV04K]
 AREAS = {"SLIX": 104, "SLIX2": 312, "ST25TV02K": 248, "ST25DV04K": 504}
 MESSAGE = message_of(60)
@@ -222,6 +225,29 @@ def test_another_chip_in_its_place_is_noticed() -> None:
         read_back(link, tag, MESSAGE)
     with pytest.raises(TagSwapped):
         apply(link, plan_write(tag, OTHER))
+
+
+@pytest.mark.parametrize("model", [SLIX2, ST25DV04K], ids=lambda model: model.name)
+def test_an_answer_of_another_length_is_no_answer(model: Model, monkeypatch: pytest.MonkeyPatch) -> None:
+    exchange = Iso15693Chip.exchange
+    identify(Type5ChipLink(type5_with(MESSAGE, model)))
+    for code in (0x2C, 0xAB if model is SLIX2 else 0xA0):
+        for mangle in (lambda answer: answer[:-1], lambda answer: answer + b"\0"):
+
+            def other(chip: Iso15693Chip, frame: bytes, code: int = code, mangle: Mangle = mangle) -> bytes | None:
+                answer = exchange(chip, frame)
+                return mangle(answer) if answer is not None and frame[1] == code else answer
+
+            monkeypatch.setattr(Iso15693Chip, "exchange", other)
+            with pytest.raises(TagLost) as caught:
+                identify(Type5ChipLink(type5_with(MESSAGE, model)))
+            assert caught.value.code == "tag-answer-damaged"
+
+
+def test_a_reader_that_returns_too_few_bytes_of_blocks_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Type5ChipLink, "read", lambda *_: bytes(60))
+    with pytest.raises(TagLost):
+        identify(Type5ChipLink(type5_with(MESSAGE)))
 
 
 def test_a_refused_write_says_what_was_written() -> None:
