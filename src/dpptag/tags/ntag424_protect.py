@@ -10,7 +10,7 @@ import zlib
 from typing import Final
 
 from dpptag.codec.ndef import decode_message, expand_uri
-from dpptag.errors import TagNak, TagWriteFailed
+from dpptag.errors import DeviceError, TagError, TagNak, TagRefused, TagWriteFailed
 from dpptag.links.nfc import ApduLink
 from dpptag.tags.ntag424 import (
     CC_NUMBER,
@@ -57,6 +57,26 @@ def protect(
             "plan the protection again",
         )
     work = _Work(link, tag, keys, random)
+    try:
+        _carry_out(work, link, tag, plan, wanted, steps, keys)
+    except (TagError, DeviceError) as error:
+        if not work.changed:
+            raise
+        error.facts["tag_state"] = "unknown"
+        if isinstance(error, TagRefused):  # that would say that nothing was done
+            raise _failed(tag, f"after keys or settings were changed: {error.message}", refusal=error.code) from error
+        raise
+
+
+def _carry_out(
+    work: _Work,
+    link: ApduLink,
+    tag: Type4Tag,
+    plan: ProtectionPlan,
+    wanted: Wanted,
+    steps: list[ProtectionStep],
+    keys: TagKeys | None,
+) -> None:
     for number in wanted.keys:
         if tag.key_versions[number] == DERIVED_VERSION:
             work.prove_key(number)  # before anything is done to a chip under another master key
@@ -73,7 +93,10 @@ def protect(
 
 
 class _Work:
-    """The steps on one chip. The channel is that of key 0, opened when the first step needs it."""
+    """The steps on one chip. The channel is that of key 0, opened when the first step needs it.
+
+    ``changed``: a command was sent that may have changed the chip.
+    """
 
     def __init__(self, link: ApduLink, tag: Type4Tag, keys: TagKeys | None, random: Random) -> None:
         self._link = link
@@ -82,6 +105,7 @@ class _Work:
         self._random = random
         self._versions = list(tag.key_versions)
         self._channel: Ev2Channel | None = None
+        self.changed = False
 
     def close(self) -> None:
         """The next step authenticates anew."""
@@ -120,7 +144,9 @@ class _Work:
         """Key and version in one command; read back by the version, and by an authentication before the work ends."""
         new = self._derived(number)
         data = change_key_data(new, DERIVED_VERSION, None if number == 0 else DELIVERED_KEY)
-        self._open().send(f"setting key {number}", _CHANGE_KEY, bytes((number,)), data, ends=number == 0)
+        channel = self._open()
+        self.changed = True
+        channel.send(f"setting key {number}", _CHANGE_KEY, bytes((number,)), data, ends=number == 0)
         self._channel = None
         self._select()
         version = key_version(self._link, number)
@@ -132,7 +158,9 @@ class _Work:
 
     def _write_cc(self, at: int, data: bytes) -> None:
         header = bytes((CC_NUMBER,)) + at.to_bytes(3, "little") + len(data).to_bytes(3, "little")
-        self._open().send("writing the CC", _WRITE_DATA, header, data, mode=Mode.PLAIN)
+        channel = self._open()
+        self.changed = True
+        channel.send("writing the CC", _WRITE_DATA, header, data, mode=Mode.PLAIN)
         self._channel = None
         self._select()
         select_file(self._link, CC_FILE)
@@ -142,10 +170,14 @@ class _Work:
 
     def _change_settings(self, step: ProtectionStep) -> None:
         channel = self._open()
+        self.changed = True
         header = bytes((step.at,))
         channel.send(f"changing the settings of file {step.at}", _CHANGE_FILE_SETTINGS, header, step.data)
         answer = channel.send(f"telling the settings of file {step.at}", GET_FILE_SETTINGS, header, mode=Mode.MAC)
-        got = parse_settings(answer).to_change()
+        try:
+            got = parse_settings(answer).to_change()
+        except ValueError as error:
+            raise _failed(self._tag, f"file {step.at} has settings that are none: {error}") from error
         if got != step.data:
             raise _failed(
                 self._tag, f"file {step.at} has other settings than were set", wanted=step.data.hex(), got=got.hex()

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from dpptag.errors import TagNak, TagRefused, TagWriteFailed
+from dpptag.errors import DeviceError, TagError, TagNak, TagRefused, TagWriteFailed
 from dpptag.links.nfc import ApduLink, Technology
 from dpptag.tags.protection import Lock, Protection, ProtectionPlan, ProtectionStep, TagKeys
 from dpptag.tags.tag import ContentState, refusal
@@ -99,17 +99,29 @@ def protect(link: ApduLink, tag: Type4Tag, plan: ProtectionPlan, keys: TagKeys |
         if keys is None:
             raise _refused(tag, "tag-no-keys", "cannot get a password without a master key", "name the master key")
         password = keys.key(tag.uid, PURPOSE)
-    for step in steps:
-        if step.unit == _PASSWORD:
-            _set_password(link, tag, password)
-        else:
-            _open(link, tag)
-            if not _verify(link, password):
-                raise _wrong(tag)
-            cla = b"\xa2" if step.data[0] == NEVER else b"\x00"
-            checked(link, f"the change to state {step.data[0]:02X}h", cla + b"\x28" + _WRITE)
-        _check_access(link, tag, step)
-    _prove(link, tag, NEVER if plan.protection.lock is Lock.PERMANENT else LOCKED)
+    changed = False
+    try:
+        for step in steps:
+            if step.unit == _PASSWORD:
+                if _has_delivered_password(link, tag, password):
+                    changed = True
+                    _set_password(link, tag, password)
+            else:
+                _open(link, tag)
+                if not _verify(link, password):
+                    raise _wrong(tag)
+                cla = b"\xa2" if step.data[0] == NEVER else b"\x00"
+                changed = True
+                checked(link, f"the change to state {step.data[0]:02X}h", cla + b"\x28" + _WRITE)
+            _check_access(link, tag, step)
+        _prove(link, tag, NEVER if plan.protection.lock is Lock.PERMANENT else LOCKED)
+    except (TagError, DeviceError) as error:
+        if not changed:
+            raise
+        error.facts["tag_state"] = "unknown"
+        if isinstance(error, TagRefused):  # that would say that nothing was done
+            raise _failed(tag, f"after password or rights were changed: {error.message}", refusal=error.code) from error
+        raise
 
 
 def _open(link: ApduLink, tag: Type4Tag) -> None:
@@ -133,17 +145,23 @@ def _verify(link: ApduLink, password: bytes) -> bool:
     return True
 
 
+def _has_delivered_password(link: ApduLink, tag: Type4Tag, password: bytes) -> bool:
+    """False where the chip has the derived one already; the right one is then verified. Raises TagRefused."""
+    _open(link, tag)
+    if _verify(link, password):
+        return False
+    if not _verify(link, DELIVERED):
+        raise _wrong(tag)
+    return True
+
+
 def _set_password(link: ApduLink, tag: Type4Tag, password: bytes) -> None:
-    """From the delivered one; where the chip has the derived one already there is nothing to do. Then show it."""
+    """From the delivered one, which was verified; then show the new one to a new session."""
+    apdu = b"\x00\x24" + _WRITE + bytes((len(password),)) + password
+    checked(link, "the new write password", apdu, secret=True)
     _open(link, tag)
     if not _verify(link, password):
-        if not _verify(link, DELIVERED):
-            raise _wrong(tag)
-        apdu = b"\x00\x24" + _WRITE + bytes((len(password),)) + password
-        checked(link, "the new write password", apdu, secret=True)
-        _open(link, tag)
-        if not _verify(link, password):
-            raise _failed(tag, "the write password does not read back")
+        raise _failed(tag, "the write password does not read back")
 
 
 def _wrong(tag: Type4Tag) -> TagRefused:

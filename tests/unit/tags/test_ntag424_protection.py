@@ -470,11 +470,15 @@ def test_an_unexpected_status_at_any_command_is_no_success_and_the_next_run_fini
             return answer
 
         link.transceive = transceive  # type: ignore[method-assign]
+        failed: TagError | None = None
         try:
             protect(link, plan, KEYS)
-            ended["done"] += 1
         except TagError as error:
-            ended[type(error).__name__] += 1
+            failed = error
+        ended["done" if failed is None else type(failed).__name__] += 1
+        if failed is not None and chip.keys[0].value == DERIVED[0]:
+            assert not isinstance(failed, TagRefused), "a refusal says that nothing was done"
+            assert failed.facts["tag_state"] == "unknown"
         chip = copied(chip)
         assert chip.keys[0].value in (bytes(16), DERIVED[0])
         run(chip, PASSWORD)

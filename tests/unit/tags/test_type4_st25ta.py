@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from dpptag.errors import TagLost, TagRefused, TagWriteFailed
+from dpptag.errors import TagError, TagLost, TagRefused, TagWriteFailed
 from dpptag.sim.st25ta import Right, Side, St25ta
 from dpptag.tags import ContentState, Lock, Protection, apply, identify, plan_protection, plan_write, protect, read_back
 from dpptag.tags.type4_st25ta import PURPOSE
@@ -169,3 +169,34 @@ def test_a_state_that_was_only_acknowledged_is_no_success() -> None:
     )
     with pytest.raises(TagWriteFailed, match="new state"):
         protect(link, plan, None)
+
+
+def test_what_ends_after_the_first_change_never_says_that_nothing_was_done() -> None:
+    for stop in range(run(st25ta(MESSAGE), BOTH)):
+        chip = st25ta(MESSAGE)
+        link = ApduChipLink(chip)
+        plan = plan_protection(identify(link), BOTH, KEYS)
+        garble(link, stop)
+        try:
+            protect(link, plan, KEYS)
+        except TagError as error:
+            ended = error
+        else:
+            ended = None
+        if chip.passwords[Side.WRITE] == DERIVED and ended is not None:
+            assert not isinstance(ended, TagRefused)
+            assert ended.facts["tag_state"] == "unknown"
+        run(St25ta(UID, chip.record()), BOTH)
+
+
+def garble(link: ApduChipLink, after: int) -> None:
+    """The command behind so many more ones is not carried out; its answer is of no use, and says that all is well."""
+    at, real = len(link.sent) + after, link.transceive
+
+    def transceive(apdu: bytes, *, secret: bool = False) -> bytes:
+        if len(link.sent) == at:
+            link.sent.append(apdu)
+            return bytes(18) + b"\x90\x00"
+        return real(apdu, secret=secret)
+
+    link.transceive = transceive  # type: ignore[method-assign]
