@@ -4,10 +4,12 @@ A kind is a card with an NDEF application of 2 kB, its ``-BLANK`` a card as deli
 applications and files without a key: the delivered key settings 0Fh allow it. The full data sheets are not public; the
 command codes, fields and version bytes are those that libfreefare and the proxmark3 client use.
 
-What it has not: DES and AES authentication of EV1 (0Ah, 1Ah, AAh), so that no key of the card itself can be used and
-formatting is always refused; value, record and backup files. EV2 and EV3 authenticate with AES keys of an application
-by AuthenticateEV2First. A torn write keeps half of its last line: StandardData files are not protected from tearing.
-Of free memory only files are counted, in steps of 32 bytes.
+What it has not: 3DES keys and the AES authentication of EV1 (1Ah, AAh), a change of the card's own key, value, record
+and backup files. The card and applications with DES keys take legacy authentication (0Ah), applications with AES keys
+on EV2 and EV3 AuthenticateEV2First.
+
+A torn write keeps half of its last line: StandardData files are not protected from tearing. Of free memory only files
+are counted, in steps of 32 bytes.
 """
 
 from __future__ import annotations
@@ -20,9 +22,9 @@ from types import MappingProxyType
 from typing import Any, Final
 
 from dpptag.sim.chip import Kind
+from dpptag.sim.desfire_legacy import LegacyChip
 from dpptag.sim.ev2 import Mode, NativeStatus
 from dpptag.sim.native import Random
-from dpptag.sim.native_files import FileChip
 from dpptag.sim.native_memory import Application, DataFile, Key
 from dpptag.sim.sdm import FREE, NEVER, Sdm
 from dpptag.sim.type4 import CC_FILE, NDEF_APPLICATION, NDEF_FILE, StatusError, half_torn
@@ -70,17 +72,22 @@ GENERATIONS: Final = MappingProxyType(
 
 
 def ndef_application(generation: Generation) -> Application:
-    """AID 000001h with its CC (read by all, written by key 0) and an empty NDEF file open to all."""
+    """AID 000001h with its CC (read by all, written by key 0) and an empty NDEF file open to all.
+
+    Its key is DES on EV1, as libfreefare makes it, AES on the others.
+    """
     cc = bytes.fromhex("000F20") + generation.read.to_bytes(2, "big") + generation.write.to_bytes(2, "big")
     cc += bytes.fromhex("0406E104") + _NDEF_SIZE.to_bytes(2, "big") + bytes(2)
     files = {
         1: DataFile(1, CC_FILE, bytearray(cc), Mode.PLAIN, 0xE000),
         2: DataFile(2, NDEF_FILE, bytearray(_NDEF_SIZE), Mode.PLAIN, 0xEEE0),
     }
-    return Application([Key()], files, b"\x01\x00\x00", NDEF_APPLICATION, 0xE110, key_type=0xA0)
+    return Application(
+        [Key()], files, b"\x01\x00\x00", NDEF_APPLICATION, 0xE110, key_type=0xA0 if generation.ev2 else 0x20
+    )
 
 
-class Desfire(FileChip):
+class Desfire(LegacyChip):
     """One card, ``stored`` as :meth:`record` gave it; with an empty mapping as delivered, or ``formatted`` for NDEF."""
 
     def __init__(
@@ -121,6 +128,7 @@ class Desfire(FileChip):
 
     def native_commands(self) -> dict[int, Callable[[bytes], bytes]]:
         commands: dict[int, Callable[[bytes], bytes]] = {
+            0x0A: self.legacy_challenge,
             0x3D: partial(self.write_data, ins=0x3D),
             0x45: self._get_key_settings,
             0x51: self.get_card_uid,
@@ -137,10 +145,10 @@ class Desfire(FileChip):
             0xC4: self.change_key,
             0xCA: self._create_application,
             0xCD: self._create_file,
-            0xDA: self._needs_the_card_key,
+            0xDA: self._delete_application,
             0xDF: self._delete_file,
             0xF5: self.get_file_settings,
-            0xFC: self._needs_the_card_key,
+            0xFC: self._format,
         }
         if self.generation.ev2:
             commands |= {0x3C: self._read_signature, 0x8D: self.write_data, 0xAD: self.read_data}
@@ -175,9 +183,30 @@ class Desfire(FileChip):
             raise StatusError(NativeStatus.LENGTH)
         return plain
 
-    def _needs_the_card_key(self, _body: bytes) -> bytes:
-        """FormatPICC and DeleteApplication."""
-        raise StatusError(NativeStatus.AUTHENTICATION)
+    def _need_card_key(self) -> None:
+        self._at_picc_level()
+        if self.need_session().key_number != 0:
+            raise StatusError(NativeStatus.AUTHENTICATION)
+
+    def _format(self, body: bytes) -> bytes:
+        """FCh: all applications go, with the card's own key alone."""
+        self._need_card_key()
+        self._plain(0xFC, body)
+        if not self.torn_before():
+            self.applications = []
+            self.changes += 1
+        return b""
+
+    def _delete_application(self, body: bytes) -> bytes:
+        self._need_card_key()
+        aid = self._plain(0xDA, body, 3)
+        kept = [application for application in self.applications if application.aid != aid]
+        if len(kept) == len(self.applications):
+            raise StatusError(NativeStatus.APPLICATION_NOT_FOUND)
+        if not self.torn_before():
+            self.applications = kept
+            self.changes += 1
+        return b""
 
     def _read_signature(self, body: bytes) -> bytes:
         if self._plain(0x3C, body, 1) != b"\x00":

@@ -94,7 +94,7 @@ class NativeChip(IsoDepChip):
         self.application = None
         self.session = None
         self._file = None
-        self._challenge = self._parts = self._written = None
+        self.abandon()
         self._reading = None
 
     def respond(self, command: bytes) -> bytes:
@@ -102,8 +102,8 @@ class NativeChip(IsoDepChip):
         if cla == 0x90:
             return self._native(command)
         try:
-            if self._in_progress():
-                self._challenge = self._parts = self._written = None
+            if self.in_progress():
+                self.abandon()
                 raise StatusError(Status.CONDITIONS)
             apdu = Apdu.from_bytes(command)
             if apdu.cla != 0x00:
@@ -128,14 +128,14 @@ class NativeChip(IsoDepChip):
             return self._dispatched(apdu.ins, apdu.data)
         except StatusError as refusal:
             self.session = None
-            self._challenge = self._parts = self._written = None
+            self.abandon()
             return status_bytes(refusal.status)
 
     def _dispatched(self, ins: int, body: bytes) -> bytes:
         self.success = NativeStatus.OK
         if ins == ADDITIONAL_FRAME:
-            return self._continued(body)
-        if self._in_progress():
+            return self.continued(body)
+        if self.in_progress():
             raise StatusError(NativeStatus.COMMAND_ABORTED)
         if ins in (0x71, 0x77) and self.knows_ev2:
             return self._challenged(ins, body)
@@ -148,7 +148,11 @@ class NativeChip(IsoDepChip):
             raise StatusError(NativeStatus.ILLEGAL_COMMAND)
         return self._in_parts(commands[ins](body), frame)
 
-    def _in_progress(self) -> bool:
+    def abandon(self) -> None:
+        """Forget what waits for its next frame."""
+        self._challenge = self._parts = self._written = None
+
+    def in_progress(self) -> bool:
         """Whether an authentication, an answer or a write in parts waits for its next frame."""
         return self._challenge is not None or self._parts is not None or self._written is not None
 
@@ -178,7 +182,7 @@ class NativeChip(IsoDepChip):
         mac, self._parts = self._parts.mac, None
         return part + mac + status_bytes(NativeStatus.OK)
 
-    def _continued(self, body: bytes) -> bytes:
+    def continued(self, body: bytes) -> bytes:
         if self._challenge is not None:
             challenge, self._challenge = self._challenge, None
             return self._authenticated(challenge, body)

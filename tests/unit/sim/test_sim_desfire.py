@@ -8,6 +8,7 @@ import zlib
 import pytest
 
 from dpptag.sim.chip import ApduChip, Fading, Tearable
+from dpptag.sim.des import decrypt_block
 from dpptag.sim.desfire import GENERATIONS, Desfire
 from dpptag.sim.kinds import KINDS
 from tests.unit.sim.ev2_host import UID, ZERO, Host, in_application, native, selected, send
@@ -127,6 +128,8 @@ def test_a_reader_makes_a_blank_an_ndef_tag_without_a_key(name: str) -> None:
         ("90F5000001 01 00", "919D"),
         ("90FC000000", "91AE"),
         ("90DA000003 010000 00", "91AE"),
+        ("900A000001 01 00", "9140"),
+        ("900A000002 0000 00", "917E"),
         ("9051000000", "91AE"),
         ("9071000002 0000 00", "9140"),
         ("90AA000001 00 00", "911C"),
@@ -221,6 +224,56 @@ def test_ev2_authenticates_with_the_keys_of_an_aes_application_and_ev1_does_not(
     old = card("DESFIRE-EV1")
     assert send(old, "905A00000301000000") == "9100"
     assert send(old, native(0x71, b"\x00\x00")) == "911C"
+
+
+def legacy(chip: Desfire, key: bytes = bytes(8)) -> str:
+    """Legacy authentication with key 0 as a reader does it: it deciphers what it sends. Returns the last status."""
+    challenge = bytes.fromhex(send(chip, "900A0000010000"))
+    assert challenge[8:] == b"\x91\xaf"
+    rnd_a, rnd_b = bytes(range(1, 9)), decrypt_block(key, challenge[:8])
+    first = decrypt_block(key, rnd_a)
+    second = decrypt_block(key, bytes(a ^ b for a, b in zip(rnd_b[1:] + rnd_b[:1], first, strict=True)))
+    answer = bytes.fromhex(send(chip, native(0xAF, first + second)))
+    if answer[-2:] == b"\x91\x00":
+        assert decrypt_block(key, answer[:-2]) == rnd_a[1:] + rnd_a[:1]
+    return answer[-2:].hex().upper()
+
+
+def test_with_its_own_des_key_the_card_is_formatted() -> None:
+    chip = card("DESFIRE-EV1")
+    assert legacy(chip, b"\x02" * 8) == "91AE"
+    assert send(chip, "90FC000000") == "91AE"
+    assert legacy(chip) == "9100"
+    assert send(chip, "90FC000000") == "9100"
+    assert send(again(chip), "906A000000") == "9100"
+
+
+def test_an_application_is_deleted_with_the_card_key() -> None:
+    chip = card()
+    assert legacy(chip) == "9100"
+    assert send(chip, "90DA00000302000000") == "91A0"
+    assert legacy(chip) == "9100"
+    assert send(chip, "90DA00000301000000") == "9100"
+    assert chip.applications == []
+
+
+def test_a_des_key_of_an_application_opens_its_files_and_no_enciphered_command() -> None:
+    chip = card("DESFIRE-EV1")
+    assert send(chip, "905A00000301000000") == "9100"
+    assert send(chip, native(0x3D, bytes.fromhex("01000000010000 00"))) == "91AE"
+    assert legacy(chip) == "9100"
+    assert send(chip, native(0x3D, bytes.fromhex("01000000010000 00"))) == "9100"
+    assert send(chip, native(0x51)) == "911E"
+    assert send(chip, native(0x3D, bytes.fromhex("01000000010000 00"))) == "91AE"
+
+
+def test_a_legacy_authentication_is_cut_off_by_another_command_and_refused_for_aes_keys() -> None:
+    chip = card()
+    assert send(chip, "900A0000010000").endswith("91AF")
+    assert send(chip, "9060000000") == "91CA"
+    assert send(chip, native(0xAF, bytes(16))) == "91CA"
+    assert send(chip, "905A00000301000000") == "9100"
+    assert send(chip, "900A0000010000") == "91AE"
 
 
 def test_another_key_of_an_application_is_changed_by_its_master_key() -> None:
