@@ -230,7 +230,7 @@ class _Writer:
         self._link = link
         self._tag = tag
         self._keys = keys
-        self._proof = tag.page(FIRST_PAGE)
+        self._cc = tag.cc
 
     def set_password(self, steps: list[ProtectionStep]) -> None:
         """PWD and PACK, then the configuration, AUTH0 last; ends authenticated."""
@@ -255,6 +255,7 @@ class _Writer:
             self._compare_lock(step)
         self._link.reselect()
         self._prove_locked()
+        self._cc = self._tag.cc[:3] + bytes((_READ_ONLY,))
         if password:
             self._authenticate(just_written=True)  # without it the password would refuse the write, not the lock
         self._prove_refused("the lock is not in force")
@@ -315,18 +316,38 @@ class _Writer:
                 raise self._failed("the dynamic lock bits are not all set", chip.dynamic_lock.page, None, dynamic)
 
     def _prove_refused(self, why: str) -> None:
-        """One write of the bytes that are there already: refused, and nothing has changed. Leaves the chip selected."""
+        """One write is refused, and nothing has changed. Leaves the chip selected.
+
+        The bytes sent differ from those that are there, for some readers tell a refused write from a made one by
+        reading. Were it accepted, it would spoil nothing: it goes behind the message, or sends no bits to the CC.
+        """
+        page, kept, sent = self._probe
         try:
-            self._link.write(FIRST_PAGE, self._proof)
+            self._link.write(page, sent)
         except TagNak as error:
             if error.facts.get("nak") == _NAK_DAMAGED:
                 raise
             self._link.reselect()
         else:
-            raise self._failed(f"{why}: a write was accepted", FIRST_PAGE)
-        got = self._link.read(FIRST_PAGE)[:PAGE_BYTES]
-        if got != self._proof:
-            raise self._failed("a refused write has changed the tag", FIRST_PAGE, self._proof, got)
+            if page != CC_PAGE:
+                self._link.write(page, kept)
+            raise self._failed(f"{why}: a write was accepted", page)
+        got = self._link.read(page)[:PAGE_BYTES]
+        if got != kept:
+            raise self._failed("a refused write has changed the tag", page, kept, got)
+
+    @property
+    def _probe(self) -> tuple[int, bytes, bytes]:
+        """Page, what it holds, and what is sent to it: the last of the data area where the message ends before it,
+        else the CC, which the chip ORs with what is sent (it then holds what the lock has made of it)."""
+        tag = self._tag
+        page = tag.chip.last_area_page
+        message = tag.content.ndef or b""
+        end = tag.memory.index(message) + len(message) + 1  # and the terminator
+        if PAGE_BYTES * (page - FIRST_PAGE) >= end:
+            kept = tag.page(page)
+            return page, kept, bytes(byte ^ 0xFF for byte in kept)
+        return CC_PAGE, self._cc, bytes(PAGE_BYTES)
 
     def _failed(
         self, message: str, page: int | None, wanted: bytes | None = None, got: bytes | None = None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import logging
 from collections import Counter
@@ -12,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dpptag.errors import TagLost, TagNak, TagRefused, TagSwapped, TagWriteFailed
+from dpptag.sim.chip import Nibble
 from dpptag.sim.type2 import MODELS, Type2Chip
 from dpptag.tags import Lock, Protection, ProtectionPlan, identify, plan_protection, protect
 from dpptag.tags.type2_memory import ChipType
@@ -50,6 +52,7 @@ class Link(ChipLink):
     """
 
     def __init__(self, chip: Type2Chip, *, swap: Type2Chip | None = None, swap_at: int = 0) -> None:
+        self.fault, self.commands_left = "", 0
         super().__init__(chip)
         self.secret_pages: list[int] = []
         self.passwords_sent = 0
@@ -67,6 +70,13 @@ class Link(ChipLink):
             raise TagLost("no answer")
         self._exchange(bytes((0xA2, page)) + data)
         self.written.append(page)
+
+    def _exchange(self, frame: bytes) -> bytes | Nibble:
+        self.commands_left -= 1
+        if self.fault and self.commands_left == -1:
+            self.chip.power(False)
+            raise TagLost("no answer") if self.fault == "silence" else TagNak(self.fault, nak=int(self.fault[-1]))
+        return super()._exchange(frame)
 
     def _tear(self, frame: bytes, tear: Tear) -> None:
         def program(page: int, new: bytes) -> bytes:
@@ -229,6 +239,29 @@ def test_every_stop_leaves_a_complete_tag_and_the_next_run_finishes() -> None:
         "ULTRALIGHT-EV1-128": with_password,
         "NTAG-I2C-PLUS-1K": with_password,
     }
+
+
+@pytest.mark.parametrize("protection", [PASSWORD, LOCK, BOTH], ids=["password", "lock", "both"])
+@pytest.mark.parametrize("fault", ["silence", "NAK 0", "NAK 1"])
+def test_a_fault_at_any_command_leaves_a_complete_tag_and_the_next_run_finishes(
+    fault: str, protection: Protection
+) -> None:
+    fired = 0
+    while True:
+        chip = written_chip()
+        area = area_of(chip)
+        link = Link(chip)
+        plan = plan_protection(identify(link), protection, KEYS)
+        link.fault, link.commands_left = fault, fired
+        with contextlib.suppress(TagLost, TagNak, TagRefused, TagWriteFailed):
+            protect(link, plan, KEYS)
+        assert area_of(chip) == area
+        run(chip, protection)
+        assert_protected(chip, protection)
+        if link.commands_left >= 0:
+            break
+        fired += 1
+    assert fired == {PASSWORD: 12, LOCK: 16, BOTH: 25}[protection]
 
 
 def test_a_second_stop_in_the_run_that_finishes_can_be_finished_too() -> None:
@@ -459,6 +492,44 @@ def test_a_chip_that_takes_writes_all_the_same_is_found(monkeypatch: pytest.Monk
             patch.setattr(Type2Chip, "_writable", lambda *_: True)
             with pytest.raises(TagWriteFailed, match="not in force"):
                 run(chip, protection)
+        assert identify(ChipLink(chip)).memory == area_of(written_chip())
+
+
+class DecidingLink(Link):
+    """Tells a refused write from a made one by reading, as PC/SC readers need that answer 6300 to both."""
+
+    def write(self, page: int, data: bytes, *, secret: bool = False) -> None:
+        try:
+            super().write(page, data, secret=secret)
+        except TagNak:
+            self._select()
+            if self.read(page)[:4] != data:
+                raise
+
+
+@pytest.mark.parametrize("length", [44, 142])
+@pytest.mark.parametrize("protection", [PASSWORD, LOCK, BOTH], ids=["password", "lock", "both"])
+def test_the_proof_holds_on_a_reader_that_decides_by_content(protection: Protection, length: int) -> None:
+    chip = chip_with("NTAG213", message_of(length))
+    area = area_of(chip)
+    for _ in range(2):
+        link = DecidingLink(chip)
+        protect(link, plan_protection(identify(link), protection, KEYS), KEYS)
+        assert_protected(chip, protection)
+        assert area_of(chip) == area
+
+
+@pytest.mark.parametrize("length", [44, 142])
+def test_a_probe_that_is_accepted_spoils_nothing(length: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    for protection in (PASSWORD, LOCK, BOTH):
+        chip = chip_with("NTAG213", message_of(length))
+        area, cc = area_of(chip), chip.pages[3]
+        with monkeypatch.context() as patch:
+            patch.setattr(Type2Chip, "_writable", lambda *_: True)
+            with pytest.raises(TagWriteFailed, match="not in force"):
+                run(chip, protection)
+        assert area_of(chip) == area
+        assert chip.pages[3][:3] == cc[:3]
 
 
 def test_a_damaged_command_is_no_proof(monkeypatch: pytest.MonkeyPatch) -> None:
