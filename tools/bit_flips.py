@@ -103,7 +103,7 @@ class ImageLink:
         self._image = image
 
     def get_version(self) -> bytes | None:
-        return self._chip.version
+        return self._chip.versions[0]
 
     def authenticate(self, password: bytes) -> bytes:
         raise AssertionError("reading needs no password")
@@ -153,7 +153,7 @@ def uid_pages(uid: bytes) -> bytes:
 def image_of(chip: ChipType, uid: bytes, area: bytes) -> bytes:
     """The whole memory of a chip as delivered, but for its data area."""
     head = uid_pages(uid) + bytes.fromhex("480000") + chip.cc
-    body = (head + area).ljust(4 * chip.dynamic_lock_page, b"\0")
+    body = (head + area).ljust(4 * (chip.last_user_page + 1), b"\0")
     configuration = bytes.fromhex("000000BD 040000FF 00050000 00000000 00000000")  # dynamic lock, CFG0, CFG1, PWD, PACK
     return (body + configuration).ljust(4 * chip.page_count, b"\0")
 
