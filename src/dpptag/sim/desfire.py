@@ -31,6 +31,8 @@ from dpptag.sim.type4 import CC_FILE, NDEF_APPLICATION, NDEF_FILE, StatusError, 
 
 _STORAGE: Final = 8192
 _PRODUCTION: Final = bytes.fromhex("BA5434A5C04019")
+_DELIVERED_SETTINGS: Final = 0x0F
+_CHANGEABLE: Final = 0x08
 _FREE_CREATE: Final = 0x04
 _NDEF_SIZE: Final = 2048
 _MOST_KEYS: Final = 14
@@ -106,6 +108,7 @@ class Desfire(LegacyChip):
             self.applications = [Application.restored(application) for application in stored["applications"]]
         elif formatted:
             self.applications = [ndef_application(generation)]
+        self.settings: int = stored.get("settings", _DELIVERED_SETTINGS)
         self.signature = bytes.fromhex(stored.get("signature", "00" * 56))
         self.failure_limit = None
         self.knows_ev2 = generation.ev2
@@ -123,6 +126,7 @@ class Desfire(LegacyChip):
     def record(self) -> dict[str, Any]:
         return {
             "applications": [application.record() for application in self.applications],
+            "settings": self.settings,
             "signature": self.signature.hex(),
         }
 
@@ -132,6 +136,7 @@ class Desfire(LegacyChip):
             0x3D: partial(self.write_data, ins=0x3D),
             0x45: self._get_key_settings,
             0x51: self.get_card_uid,
+            0x54: self._change_key_settings,
             0x5A: self._select_by_aid,
             0x5F: self.change_file_settings,
             0x60: self.get_version,
@@ -226,13 +231,29 @@ class Desfire(LegacyChip):
     def _get_key_settings(self, body: bytes) -> bytes:
         self._plain(0x45, body)
         if self.application is None:
-            return self.closed(bytes((0x0F, 0x01)), Mode.MAC)  # one DES key
+            return self.closed(bytes((self.settings, 0x01)), Mode.MAC)  # one DES key
         keys = self.application.key_type & 0xC0 | len(self.application.keys)
         return self.closed(bytes((self.application.settings, keys)), Mode.MAC)
 
     def _at_picc_level(self) -> None:
         if self.application is not None:
             raise StatusError(NativeStatus.PERMISSION_DENIED)
+
+    def _change_key_settings(self, body: bytes) -> bytes:
+        """54h, in a legacy session alone: of the card or of the selected application, where they may be changed."""
+        session = self.need_session()
+        now = self.settings if self.application is None else self.application.settings
+        if session.key_number != 0 or not now & _CHANGEABLE:
+            raise StatusError(NativeStatus.PERMISSION_DENIED)
+        settings = self.deciphered(body)
+        if self.torn_before():
+            return b""
+        if self.application is None:
+            self.settings = settings
+        else:
+            self.application.settings = settings
+        self.changes += 1
+        return b""
 
     def _get_key_version(self, body: bytes) -> bytes:
         number = self._plain(0x64, body, 1)[0]
@@ -270,6 +291,8 @@ class Desfire(LegacyChip):
     def _create_application(self, body: bytes) -> bytes:
         """CAh: AID, KeySett1, KeySett2, then ISO file id (low byte first) and DF name, both or none or the id alone."""
         self._at_picc_level()
+        if not self.settings & _FREE_CREATE:
+            self._need_card_key()
         if not 5 <= len(body) <= 23 or len(body) == 6:
             raise StatusError(NativeStatus.LENGTH)
         aid, settings, key_type = body[:3], body[3], body[4]

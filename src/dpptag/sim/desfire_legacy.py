@@ -14,8 +14,11 @@ from dpptag.sim.native_files import FileChip
 from dpptag.sim.type4 import StatusError, status_bytes
 
 
+@dataclass(slots=True)
 class LegacySession(Session):
-    """Says which key was proved, and takes commands as they come."""
+    """Says which key was proved, and takes commands as they come; ``key`` is the session's for what is enciphered."""
+
+    key: bytes = bytes(des.BLOCK)
 
     def open(self, code: int, body: bytes, header: int, mode: Mode) -> bytes:
         if mode is Mode.FULL:
@@ -76,5 +79,29 @@ class LegacyChip(FileChip):
         rnd_a = des.encrypt_block(challenge.key, first)
         if xor(des.encrypt_block(challenge.key, second), first) != challenge.rnd_b[1:] + challenge.rnd_b[:1]:
             raise StatusError(NativeStatus.AUTHENTICATION)
-        self.session = LegacySession(challenge.key_number, b"", b"", b"")
+        self.session = LegacySession(
+            challenge.key_number, b"", b"", b"", key=rnd_a[: des.BLOCK // 2] + challenge.rnd_b[: des.BLOCK // 2]
+        )
         return des.encrypt_block(challenge.key, rnd_a[1:] + rnd_a[:1])
+
+    def deciphered(self, block: bytes) -> int:
+        """One byte that a legacy session sends in a block of its own, with CRC_A and zeros behind it."""
+        session = self.need_session()
+        if not isinstance(session, LegacySession):
+            raise StatusError(NativeStatus.AUTHENTICATION)
+        if len(block) != des.BLOCK:
+            raise StatusError(NativeStatus.LENGTH)
+        plain = des.encrypt_block(session.key, block)
+        if plain[1:3] != crc_a(plain[:1]) or any(plain[3:]):
+            raise StatusError(NativeStatus.INTEGRITY)
+        return plain[0]
+
+
+def crc_a(data: bytes) -> bytes:
+    """CRC_A (ISO/IEC 14443-3 annex B), low byte first."""
+    value = 0x6363
+    for byte in data:
+        value ^= byte
+        for _ in range(8):
+            value = value >> 1 ^ (0x8408 if value & 1 else 0)
+    return value.to_bytes(2, "little")

@@ -10,6 +10,7 @@ import pytest
 from dpptag.sim.chip import ApduChip, Fading, Tearable
 from dpptag.sim.des import decrypt_block
 from dpptag.sim.desfire import GENERATIONS, Desfire
+from dpptag.sim.desfire_legacy import crc_a
 from dpptag.sim.kinds import KINDS
 from tests.unit.sim.ev2_host import UID, ZERO, Host, in_application, native, selected, send
 
@@ -246,6 +247,28 @@ def test_with_its_own_des_key_the_card_is_formatted() -> None:
     assert legacy(chip) == "9100"
     assert send(chip, "90FC000000") == "9100"
     assert send(again(chip), "906A000000") == "9100"
+
+
+def test_key_settings_are_changed_enciphered_and_then_creating_needs_the_card_key() -> None:
+    chip = card("DESFIRE-EV1-BLANK")
+    chip.random = lambda size: bytes(range(0x11, 0x11 + size))
+    assert legacy(chip) == "9100"
+    session_key = bytes.fromhex("0102030411121314")
+    assert send(chip, native(0x54, bytes(8))) == "911E"
+    assert legacy(chip) == "9100"
+    # 0Bh, its CRC_A as ISO/IEC 14443-3 annex B computes it, zeros.
+    block = decrypt_block(session_key, b"\x0b" + crc_a(b"\x0b") + bytes(5))
+    assert send(chip, native(0x54, block)) == "9100"
+    chip = again(chip)
+    assert send(chip, "9045000000") == "0B019100"
+    assert send(chip, CREATE_NDEF) == "91AE"
+    assert legacy(chip) == "9100"
+    assert send(chip, CREATE_NDEF) == "9100"
+
+
+def test_crc_a_of_the_standards_annex_b() -> None:
+    assert crc_a(bytes(2)).hex().upper() == "A01E"
+    assert crc_a(bytes.fromhex("1234")).hex().upper() == "26CF"
 
 
 def test_an_application_is_deleted_with_the_card_key() -> None:
