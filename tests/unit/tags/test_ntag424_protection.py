@@ -448,8 +448,10 @@ def test_a_repair_that_is_stopped_too_is_finished() -> None:
     assert stops >= 10
 
 
-@pytest.mark.parametrize("sw", ["91AE", "911E", "919D", "6982", "", "91"])
-def test_an_unexpected_status_at_any_command_is_no_success_and_the_next_run_finishes(sw: str) -> None:
+@pytest.mark.parametrize(
+    "sw", ["91AE", "911E", "6982", "", "91", "00" * 18 + "9000", "FF" * 18 + "9100", "01" * 7 + "9100"]
+)
+def test_a_wrong_answer_to_any_command_is_no_false_success_and_the_next_run_finishes(sw: str) -> None:
     commands = run(ntag424(MESSAGE), PASSWORD)
     ended: Counter[str] = Counter()
     for stop in range(commands):
@@ -479,11 +481,13 @@ def test_an_unexpected_status_at_any_command_is_no_success_and_the_next_run_fini
         if failed is not None and chip.keys[0].value == DERIVED[0]:
             assert not isinstance(failed, TagRefused), "a refusal says that nothing was done"
             assert failed.facts["tag_state"] == "unknown"
+        if failed is None:
+            assert_complete(chip, PASSWORD)
         chip = copied(chip)
         assert chip.keys[0].value in (bytes(16), DERIVED[0])
         run(chip, PASSWORD)
         assert chip.keys[0].value == DERIVED[0]
         assert chip.files[2].rights == 0xE000
-    # Only the proof itself, a write that must be refused, may meet a refusal and go on.
-    assert ended["done"] <= 2
+    # A garbled answer to a selection, or to the write that must be refused, may leave the work whole all the same.
+    assert ended["done"] < commands / 4
     assert sum(ended.values()) == commands
