@@ -19,6 +19,8 @@ from dpptag.sim.usb.descriptors import UsbModel
 
 GARBAGE: Final = bytes.fromhex("5AA50F F0 17 2C")
 
+_BY_HAND: Final = Fault(FaultKind.PULL, 0)
+
 
 class UsbReader(ABC):
     """``announce`` gets ``{"fired": ..., "host_command": N}``, ``{"held": N}`` and ``{"released": N}``; ``wake`` is
@@ -39,6 +41,7 @@ class UsbReader(ABC):
         self.field = Field(tags, position=position, dwell=options.dwell, faults=self.faults, save=self._save)
         self.commands = HostCommands(self.field, announce)
         self._out: dict[int, deque[bytes]] = {end.address: deque() for end in self.model.endpoints}
+        self._taken_away = False
         self._save()
 
     # What the bus calls
@@ -70,6 +73,8 @@ class UsbReader(ABC):
         """The last client closed the device or died."""
         self.reset()
         self.commands.client_gone()
+        if self._taken_away:
+            self.field.pull(_BY_HAND)
 
     def unplugged(self) -> None:
         """No power: the field is off, and the chips in the reader forget."""
@@ -78,15 +83,18 @@ class UsbReader(ABC):
 
     def take_away(self) -> None:
         """A hand takes the tag away, until :meth:`put_back`."""
-        self.field.pull(Fault(FaultKind.PULL, self.faults.host_command))
+        self._taken_away = True
+        self.field.pull(_BY_HAND)
         self.tag_moved()
 
     def put_back(self) -> None:
+        self._taken_away = False
         self.field.put_back()
         self.tag_moved()
 
     def swap(self) -> None:
         """The next tag takes the place of this one."""
+        self._taken_away = False
         self.field.swap()
         self.tag_moved()
 
