@@ -42,7 +42,7 @@ def plan_protection(tag: Type3Tag, protection: Protection, keys: TagKeys | None)
         what = "password" if protection.password else "SUN"
         raise refusal(
             tag.uid,
-            "protection-unsupported",
+            "tag-no-password" if protection.password else "tag-no-sun",
             f"a {tag.chip.name} has no {what}: it has a card key, under which it authenticates blocks to a reader",
             "ask for a permanent lock alone, or take another chip",
             chip_type=tag.chip.name,
@@ -57,7 +57,7 @@ def _lock_steps(tag: Type3Tag) -> tuple[ProtectionStep, ...]:
     if tag.content.state is not ContentState.MESSAGE:
         raise refusal(
             tag.uid,
-            "tag-incomplete",
+            "tag-not-complete",
             f"a tag without a whole message is never locked ({tag.content.reason or 'its message is empty'})",
             "write the tag, then lock it",
             chip_type=tag.chip.name,
@@ -135,7 +135,7 @@ def _whole_message(link: FelicaLink, plan: ProtectionPlan) -> bytes:
     if content.state is not ContentState.MESSAGE:
         raise refusal(
             plan.uid,
-            "tag-incomplete",
+            "tag-not-complete",
             f"a tag without a whole message is never locked ({content.reason or 'its message is empty'})",
             "write the tag, then lock it",
             chip_type=plan.chip_name,

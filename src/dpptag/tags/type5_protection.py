@@ -62,17 +62,17 @@ def plan_protection(tag: Type5Tag, protection: Protection, keys: TagKeys | None)
 
 def _refuse_unprotectable(tag: Type5Tag, protection: Protection, keys: TagKeys | None) -> None:
     chip = tag.chip
-    reason = ""
+    code, reason = "", ""
     if protection.sun:
-        reason = "it mirrors nothing"
+        code, reason = "tag-no-sun", "it mirrors nothing"
     elif protection.password and chip.password is PasswordKind.NONE:
-        reason = chip.unguarded
+        code, reason = "tag-no-password", chip.unguarded
     elif protection.lock is Lock.PERMANENT:
-        reason = chip.no_lock
+        code, reason = "tag-no-lock", chip.no_lock
     if reason:
         raise refusal(
             tag.uid,
-            "protection-unsupported",
+            code,
             f"a {chip.name} cannot be protected so: {reason}",
             "ask for another protection, or take another chip",
             chip_type=chip.name,
@@ -89,7 +89,7 @@ def _refuse_unprotectable(tag: Type5Tag, protection: Protection, keys: TagKeys |
         raise _incomplete(tag.uid, chip, tag.content.reason)
     if protection.password and keys is None:
         raise refusal(
-            tag.uid, "keys-missing", "a password is derived from a master key", "name one", chip_type=chip.name
+            tag.uid, "tag-no-keys", "a password is derived from a master key", "name one", chip_type=chip.name
         )
     if protection.lock is Lock.PERMANENT and tag.password_protected and keys is None:
         raise refusal(
@@ -222,7 +222,7 @@ def _see_write_refused(link: Type5Link, plan: ProtectionPlan, block: int, memory
 def _incomplete(uid: bytes, chip: Type5Chip, reason: str) -> Exception:
     return refusal(
         uid,
-        "tag-incomplete",
+        "tag-not-complete",
         f"a tag without a whole message is never locked ({reason or 'its message is empty'})",
         "write the tag, then protect it",
         chip_type=chip.name,

@@ -67,10 +67,10 @@ def test_no_protection_is_no_step_and_nothing_is_sent() -> None:
 
 def test_a_password_and_sun_are_refused() -> None:
     tag = identify(FelicaChipLink(felica_with(MESSAGE)))
-    for protection in (Protection(password=True), Protection(sun=True)):
+    for protection, code in ((Protection(password=True), "tag-no-password"), (Protection(sun=True), "tag-no-sun")):
         with pytest.raises(TagRefused) as caught:
             plan_protection(tag, protection)
-        assert caught.value.code == "protection-unsupported"
+        assert caught.value.code == code
         assert "card key" in caught.value.message
 
 
@@ -82,7 +82,7 @@ def test_a_tag_without_a_whole_message_is_never_locked(block: bytes) -> None:
     chip.blocks[0] = block
     with pytest.raises(TagRefused) as caught:
         plan_protection(identify(link), LOCK)
-    assert caught.value.code == "tag-incomplete"
+    assert caught.value.code == "tag-not-complete"
     with pytest.raises(TagRefused):
         protect(link, plan)
     assert chip.blocks[0x88][:2] == b"\xff\xff"
