@@ -190,6 +190,13 @@ class PcscType2Link:
                 chip=self._uid.hex(),
             )
         received = passed(self._card, self._uid, frame, _PATIENCE_US, hidden)
+        if not (received.data or received.damaged) and self._card.dialect is Dialect.TRANSPARENT:
+            # Some readers call a 4-bit answer none. A chip that is still there has refused, or was asked too soon;
+            # a password is never sent twice, for chips may count the wrong ones.
+            self.reselect()
+            received = passed(self._card, self._uid, frame, _PATIENCE_US) if hidden is None else Received()
+            if not (received.data or received.damaged):
+                raise self._nak(_NAK_UNKNOWN_COMMAND, page)
         if received.nibble is not None:
             raise self._nak(received.nibble, page)
         if received.damaged and not received.data:  # direct transmit: the 4-bit NAK under receive CRC

@@ -30,9 +30,10 @@ from dpptag.sim.pseudo_apdu import READER_CLASSES, PseudoReader
 
 DRIVER: Final = Path("/usr/lib/pcsc/drivers/serial/libifdvpcd.so")
 SERVICE: Final = "pcscd"
-_PORT: Final = 0x8C7B
+_FIRST_PORT: Final = 0x4000
 _PORTS_PER_DRIVER: Final = 2  # vpcd always has two slots, on neighbouring ports
 _START_SECONDS: Final = 20
+_ROUND_SECONDS: Final = 0.3
 _OFF, _ON, _RESET, _ATR = (bytes((code,)) for code in (0, 1, 2, 4))
 _GARBAGE: Final = b"\x5a"
 _LOG: Final = "pcscd.log"
@@ -43,15 +44,16 @@ Announce = Callable[[dict[str, object]], None]
 class Slot:
     """One reader: the tags before it, and the socket on which the virtual driver asks for them."""
 
-    def __init__(self, name: str, port: int, reader: PseudoReader, faults: FaultSchedule, announce: Announce) -> None:
+    def __init__(self, name: str, reader: PseudoReader, faults: FaultSchedule, announce: Announce) -> None:
         self.name = name
-        self.port = port
+        self.port = 0
         self.reader = reader
         self.faults = faults
         self.socket: socket.socket | None = None
         self._announce = announce
         self._holding = False
         self._away = False  # until the service has seen the field empty
+        self._away_since: float | None = None
         self._told: str | None = None
 
     @property
@@ -128,9 +130,17 @@ class Slot:
             self._answer_nothing()
         self._tell(tag.uid.hex() if present and tag is not None else "")
         if not present:
-            self._away = False
+            self._seen_empty()
             for poll in (self.field.poll, self.field.poll_f, self.field.inventory):
                 poll()  # the reader looks round by itself, which is what a tag that was pulled for K polls waits for
+
+    def _seen_empty(self) -> None:
+        """Only the service's own round counts, each 0.4 s; the driver also asks whenever a client lets go of a tag."""
+        now = time.monotonic()
+        if self._away and self._away_since is None:
+            self._away_since = now
+        elif self._away_since is None or now - self._away_since > _ROUND_SECONDS:
+            self._away, self._away_since = False, None
 
     def _tell(self, uid: str) -> None:
         """Announce what the service has just been told, once: ``{"tag": UID or null}``."""
@@ -171,7 +181,10 @@ class Slot:
     def _answer_nothing(self) -> None:
         """Lose the connection and make a new one: an answer of no bytes would be waited for without end."""
         self.close()
-        self.connect()
+        try:
+            self.connect()
+        except OSError as exc:
+            raise EOFError from exc
 
     def _hold(self) -> None:
         self._holding = True
@@ -214,6 +227,7 @@ class PcscService:
         self.socket_path = folder / SERVICE / f"{SERVICE}.comm"
         self._announce = announce
         self._process: subprocess.Popen[bytes] | None = None
+        self._next_port = _FIRST_PORT
         self.plugged = True
         self.populate(options, reader_class)
 
@@ -239,7 +253,7 @@ class PcscService:
         field = Field(tags, position=position, dwell=options.dwell, faults=faults, save=save)
         save()
         reader = PseudoReader(field, self._reader_class)
-        return Slot(name, _PORT + _PORTS_PER_DRIVER * number, reader, faults, self._announce)
+        return Slot(name, reader, faults, self._announce)
 
     # The service
 
@@ -248,6 +262,9 @@ class PcscService:
         config = self.folder / "reader.conf.d"
         config.mkdir(exist_ok=True)
         slots = self.slots if self.plugged else []
+        for slot in slots:  # a port that was used a moment ago may still be waited for by the kernel
+            self._next_port += _PORTS_PER_DRIVER
+            slot.port = self._next_port
         (config / "dpptag").write_text("".join(map(self._reader_entry, slots)), encoding="ascii")
         shutil.rmtree(self.folder / SERVICE, ignore_errors=True)
         with (self.folder / _LOG).open("ab") as log:
@@ -262,7 +279,8 @@ class PcscService:
         waiting = list(slots)
         while waiting or not self.socket_path.exists():
             try:
-                while waiting:
+                # Not before the service listens: while it starts, it would wait for an ATR that nobody gives yet.
+                while waiting and self.socket_path.exists():
                     waiting[0].connect()
                     waiting.pop(0)
             except OSError:
