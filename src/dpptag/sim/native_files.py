@@ -146,12 +146,12 @@ class FileChip(NativeChip):
         if file.sdm is None or self.session is not None:
             return bytes(file.content)
         if self._reading != (ins, file.number):
-            limit = 0xFFFFFF if file.sdm.counter_limit is None else file.sdm.counter_limit
-            if file.sdm.counts and file.counter >= limit:
-                raise StatusError(spent)
+            if file.sdm.counts:
+                if file.counter >= (0xFFFFFF if file.sdm.counter_limit is None else file.sdm.counter_limit):
+                    raise StatusError(spent)
+                file.counter += 1
+                self.changes += 1
             self._padding = self.random(BLOCK)
-            file.counter += 1
-            self.changes += 1
             self._reading = ins, file.number
         assert self.application is not None
         keys = [key.value for key in self.application.keys]

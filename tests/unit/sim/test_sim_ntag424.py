@@ -378,6 +378,47 @@ def test_non_first_keeps_the_transaction_and_the_counter() -> None:
     assert host.run(0xAD, bytes.fromhex("03000000020000")) == b"\x00\x7e"
 
 
+def test_a_file_in_mac_mode_is_read_and_written_under_a_mac() -> None:
+    tag = chip()
+    Host(tag).run(0x5F, b"\x03", bytes.fromhex("013023"))
+    host = Host(tag, 3)
+    host.run(0x8D, bytes.fromhex("03050000030000"), b"abc", mode="mac")
+    assert host.run(0xAD, bytes.fromhex("03050000030000"), mode="mac") == b"abc"
+    assert send(tag, native(0xAD, bytes.fromhex("03050000030000"))) == "917E"
+
+
+def test_a_key_that_a_file_does_not_name_neither_reads_nor_writes_it() -> None:
+    for command, data in ((0xAD, b""), (0x8D, b"\x00")):
+        tag = chip()
+        host = Host(tag, 1)
+        assert send(tag, host.command(command, bytes.fromhex("03000000010000"), data)) == "91AE"
+
+
+def test_more_than_256_bytes_with_its_mac_does_not_fit_one_answer() -> None:
+    tag = chip()
+    Host(tag).run(0x5F, b"\x02", bytes.fromhex("010000"))
+    host = Host(tag)
+    assert send(tag, host.command(0xAD, bytes.fromhex("02000000000000"), mode="mac")) == "917E"
+    assert Host(tag).run(0xAD, bytes.fromhex("02000000F80000"), mode="mac") == bytes(248)
+
+
+def test_the_command_counter_ends_at_ffff() -> None:
+    tag = chip()
+    host = Host(tag)
+    assert tag.session is not None
+    tag.session.counter = host.counter = 0xFFFE
+    assert host.run(0x51) == UID
+    assert send(tag, host.command(0x51)) == "911E"
+
+
+def test_a_failed_non_first_authentication_ends_the_first() -> None:
+    tag = chip()
+    host = Host(tag)
+    with pytest.raises(AssertionError):
+        host.authenticate(2, KEY, first=False)
+    assert send(tag, native(0x77, b"\x00")) == "919D"
+
+
 @pytest.mark.parametrize("bit", [0, 7 * 8, 26 * 8 + 3, 32 * 8 + 7])
 def test_one_wrong_bit_ends_the_session_and_changes_nothing(bit: int) -> None:
     """A MAC that does not fit is 911Eh; then there is no authentication any more (9.1.9)."""
@@ -733,3 +774,19 @@ def test_a_write_goes_under_the_mirror() -> None:
     assert send(tag, "00D6002002AABB") == "9000"
     assert bytes(tag.files[2].content[0x20:0x22]) == b"\xaa\xbb"
     assert not send(tag, "00B0002002").startswith("AABB")
+
+
+def test_the_counter_can_run_without_being_mirrored() -> None:
+    tag = chip()
+    Host(tag).run(0x5F, b"\x02", bytes.fromhex("4000E0 41 FEEF FFFFFF"))
+    with_file_2(tag)
+    assert send(tag, "00B0000010") == "00" * 16 + "9000"
+    assert send(tag, native(0xF6, b"\x02")) == "01000000009100"
+
+
+def test_the_uid_alone_can_be_mirrored_in_plain() -> None:
+    tag = chip()
+    Host(tag).run(0x5F, b"\x02", bytes.fromhex("4000E0 81 FFEF 040000"))
+    with_file_2(tag)
+    assert send(tag, "00B0000014") == "00000000" + UID.hex().upper().encode().hex() + "0000" + "9000"
+    assert tag.files[2].counter == 0
