@@ -9,6 +9,7 @@ NTAG203               NXP NTAG203 rev 3.0, sections 8.5.2 (lock bytes, in force 
                       the place of the counter's own lock bits from memory
 ULTRALIGHT            NXP MF0ICU1; when its lock bits come into force from memory, as NTAG203
 ULTRALIGHT-EV1-*      NXP MF0ULx1 rev 3.3; NAK 4h at a counter overflow
+NTAG-I2C-1K           NXP NT3H1101_1201 rev 3.3, sector 0 up to its lock bytes
 NTAG-I2C-PLUS-*       NXP NT3H2111_2211 rev 3.5, sector 0 alone: sector select, session registers and SRAM (EAh and
                       up) are refused. What one lock bit of the 2k covers (32 pages) is from memory
 ====================  ============================================================================================
@@ -182,6 +183,22 @@ def _ultralight_ev1(name: str, storage: str, pages: int, group: int | None) -> M
     )
 
 
+def _ntag_i2c(name: str, storage: str) -> Model:
+    """The first generation: no password and no signature; its registers (E8h and up) are refused here."""
+    return Model(
+        name,
+        0xE3,
+        0xE1,
+        bytes.fromhex(f"000404050201{storage}03"),
+        bytes.fromhex("E1106D00" + _EMPTY_MESSAGE),
+        _NTAG_I2C - {Command.PWD_AUTH, Command.READ_SIG},
+        _even_locks(0xE2, 0xE1, 16, last=0x00),
+        None,
+        plain_serial=True,
+        rolls_over=False,
+    )
+
+
 def _ntag_i2c_plus(name: str, storage: str, group: int) -> Model:
     return Model(
         name,
@@ -235,6 +252,7 @@ MODELS: Final = MappingProxyType(
             ),
             _ultralight_ev1("ULTRALIGHT-EV1-48", "0B", 20, None),
             _ultralight_ev1("ULTRALIGHT-EV1-128", "0E", 41, 2),
+            _ntag_i2c("NTAG-I2C-1K", "13"),
             _ntag_i2c_plus("NTAG-I2C-PLUS-1K", "13", 16),
             _ntag_i2c_plus("NTAG-I2C-PLUS-2K", "15", 32),
         )
