@@ -21,6 +21,7 @@ CAPACITY = {
     "NTAG215": 496,
     "NTAG216": 872,
     "NTAG216F": 872,
+    "NTAG-I2C-1K": 872,
     "NTAG-I2C-PLUS-1K": 872,
     "NTAG-I2C-PLUS-2K": 872,
     "ULTRALIGHT": 48,

@@ -153,7 +153,7 @@ def test_plan_of_both_on_an_ntag213() -> None:
         assert key[8:12] not in shown.lower().replace(plan.uid.hex(), "").replace("0" * 4, "")
 
 
-WITHOUT_PASSWORD = {"NTAG203", "ULTRALIGHT"}
+WITHOUT_PASSWORD = {"NTAG-I2C-1K", "NTAG203", "ULTRALIGHT"}
 UNSETTLED = {"NTAG-I2C-PLUS-2K"}
 OFFERED = [
     (name, protection)
