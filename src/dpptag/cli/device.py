@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from dpptag.cli.output import say
-from dpptag.devices import open_nfc, parse_device_path
+from dpptag.devices import open_nfc, open_nfc_lasting, parse_device_path
 
 if TYPE_CHECKING:
     from dpptag.links import NfcReader
@@ -17,16 +17,20 @@ if TYPE_CHECKING:
 device_option = click.option(
     "--device",
     required=True,
-    help="nfc:tty:/dev/ttyUSB0, nfc:tty:/dev/ttyUSB0?profile=NAME, or sim:nfc?state=FILE.",
+    help="As dpptag devices list shows it: nfc:usb:072f:2200@1-2, pcsc:READER NAME, nfc:tty:/dev/ttyUSB0; "
+    "or sim:nfc?state=FILE.",
 )
 
 
 @contextmanager
-def opened_reader(device: str) -> Iterator[NfcReader]:
-    """The reader of a ``--device`` value. Raises UsageError, ProfileError, DeviceError."""
+def opened_reader(device: str, *, lasting: bool = False) -> Iterator[NfcReader]:
+    """The reader of a ``--device`` value. Raises UsageError, ProfileError, DeviceError.
+
+    ``lasting``: one that is pulled and plugged in again is found again, for work on tag after tag.
+    """
     path = parse_device_path(device)
     if not path.simulated:
-        with open_nfc(path) as reader:
+        with open_nfc_lasting(path) if lasting else open_nfc(path) as reader:
             yield reader
         return
     from dpptag.sim import start

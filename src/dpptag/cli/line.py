@@ -86,7 +86,7 @@ def run(job: Path, device: str | None, dry_run: bool, wait: float | None, home: 
     maker = KeyStatementMaker(key, the_job.signing.slot, _now, mirrored=the_job.mirrored)
     judge = _judge(the_job, trust, key)
     guard = _guard(the_job)
-    with _ledger(home) as ledger, opened_reader(device) as reader:
+    with _ledger(home) as ledger, opened_reader(device, lasting=True) as reader:
         say(f"job {the_job.name}: {len(the_job.rows)} rows, {reader.info.model} at {device}")
         created = not ledger.jobs()
         if created:
@@ -144,7 +144,7 @@ def resolve(
         key = _signing_key(the_job)
         judge = _judge(the_job, _trust(the_job), key)
         guard = _guard(the_job)
-        with opened_reader(device) as reader:
+        with opened_reader(device, lasting=True) as reader:
             resolver = Resolver(
                 *(reader, ledger, judge, guard),
                 job=the_job.name,

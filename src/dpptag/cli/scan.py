@@ -57,7 +57,7 @@ def command(
         counters = SunCounters(home_folder(home) / COUNTERS)
         chip_check = ChipCheck(load_tag_keys(tag_master, passphrase_file), counters)
     codes: list[int] = []
-    with opened_reader(device) as reader:
+    with opened_reader(device, lasting=True) as reader:
         say(f"{reader.info.model}: lay a tag on the reader, Ctrl-C ends")
         for report in scan(reader, store, lambda: day_of(datetime.now(UTC)), time.monotonic, wait, chip_check):
             if as_json:

@@ -39,7 +39,9 @@ class ChipCheck:
             return _with(report, CheckOutcome.NOT_RUN, f"not read: {error.message}")
         if found.outcome is Outcome.VALID:
             return _with(report, CheckOutcome.PASSED, f"originality signature valid ({found.key})", _ORIGINAL)
-        return _with(report, CheckOutcome.NOT_RUN, f"originality signature: {found}; the chip itself is not proven")
+        if found.outcome is Outcome.NOT_READABLE:
+            return report
+        return _with(report, CheckOutcome.NOT_RUN, f"originality signature: {found}; {CHIP_NOT_PROVEN}")
 
     def _judge_sun(self, tag: Tag, report: Report) -> Report | None:
         """None where the tag mirrors nothing, or this device has no keys to check it with."""

@@ -11,6 +11,7 @@ from typing import Final
 from dpptag.codec.layout import read_ndef
 from dpptag.errors import (
     CodecError,
+    DeviceLost,
     DpptagError,
     LedgerConflict,
     TagError,
@@ -132,6 +133,9 @@ class Resolver:
             outcome, error = TagOutcome.FAILED, failure
             if isinstance(failure, TagLost | TagSwapped):
                 self._feed.left()
+        except DeviceLost as failure:  # the next look for a tag finds it again, or raises
+            outcome, error = TagOutcome.FAILED, failure
+            self._feed.left()
         except LedgerConflict as failure:
             if failure.code != CARRIES_OTHER:
                 raise

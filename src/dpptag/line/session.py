@@ -15,6 +15,7 @@ from typing import Final
 from dpptag.codec.layout import later_records, with_later_records
 from dpptag.errors import (
     DeviceError,
+    DeviceLost,
     DpptagError,
     LedgerConflict,
     TagError,
@@ -176,6 +177,10 @@ class Session:
             if error.code != CARRIES_OTHER:
                 raise
             return record
+        except DeviceLost as error:
+            # The next look for a tag opens a reader that can be found again, and raises for one that cannot.
+            self._feed.left()
+            return self._tell(turn, TagOutcome.FAILED, error)
         except DeviceError as error:
             self._tell(turn, TagOutcome.FAILED, error)
             raise
