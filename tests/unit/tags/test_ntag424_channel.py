@@ -123,6 +123,32 @@ def test_the_key_data_of_another_key_has_both_keys_mixed_and_the_printed_crc() -
     assert change_key_data(new, 1, old)[:16] == bytes(a ^ b for a, b in zip(new, old, strict=True))
 
 
+def test_tables_24_to_26_the_cc_written_plain_and_two_keys_changed_in_one_session_byte_for_byte() -> None:
+    """The session of table 23, its command counter at 1. The change of its own key is answered without a MAC."""
+    tables = [
+        ("908D000019010E0000120000FF0506E1050080828300000000000000000000", "9100"),
+        (
+            "90C4000029022CF362B7BF4311FF3BE1DAA295E8C68DE09050560D19B9E16C2393AE9CD1FAC75D0CE20BCD1D06E600",
+            "203BB55D1089D5879100",
+        ),
+        (
+            "90C400002900C0EB4DEEFEDDF0B513A03A95A75491818580503190D4D05053FF75668A01D6FDA6610234BDED643200",
+            "9100",
+        ),
+    ]
+    link = Script(*tables)
+    _, _, enc, mac = SESSIONS[2]
+    ev2 = Ev2Session(bytes.fromhex("7614281A"), bytes.fromhex(enc), bytes.fromhex(mac), 1)
+    channel = Ev2Channel(link, ev2)
+    cc = bytes.fromhex("FF0506E10500808283000000000000000000")
+    channel.send("the CC", 0x8D, bytes.fromhex("010E0000120000"), cc, mode=Mode.PLAIN)
+    key2 = change_key_data(bytes.fromhex("F3847D627727ED3BC9C4CC050489B966"), 1, ZERO)
+    channel.send("key 2", 0xC4, b"\x02", key2)
+    key0 = change_key_data(bytes.fromhex("5004BF991F408672B1EF00F08F9E8647"), 1, None)
+    channel.send("key 0", 0xC4, b"\x00", key0, ends=True)
+    assert not link.exchanges
+
+
 def test_the_key_data_of_the_sessions_own_key_is_key_and_version() -> None:
     assert change_key_data(bytes(range(16)), 1, None) == bytes(range(16)) + b"\x01"
 
@@ -198,3 +224,21 @@ def test_a_damaged_answer_leaves_open_what_the_chip_did() -> None:
     ev2 = Ev2Session(bytes.fromhex("7A21085E"), ZERO, bytes.fromhex("8248134A386E86EB7FAF54A52E536CB6"))
     with pytest.raises(TagLost):
         Ev2Channel(link, ev2).send("the settings", 0xF5, b"\x02", mode=Mode.MAC)
+
+
+def test_settings_of_every_mirror_tell_their_places() -> None:
+    """Plain mirrors, encrypted file data and a counter limit (table 69); the printed example of a GetFileSettings."""
+    plain = "0040E0EE000100" + "E1" + "FEEF" + "100000" + "200000" + "ffff00"
+    assert parse_settings(bytes.fromhex(plain)).mirrors == (range(16, 30), range(32, 38))
+    enc = "0040E0EE000100" + "D1" + "FF12" + "240000" + "480000" + "480000" + "200000" + "6C0000"
+    assert parse_settings(bytes.fromhex(enc)).mirrors == (range(36, 68), range(72, 104), range(108, 124))
+    printed = parse_settings(bytes.fromhex("0040EEEE000100D1FE001F00004400004400002000006A0000"))
+    assert printed.mirrors == (range(0x1F, 0x3F), range(0x44, 0x64), range(0x6A, 0x7A))
+
+
+@pytest.mark.parametrize(
+    "block", ["", "0140EEEE000100", "0040EEEE000100", "0000EEEE000100C1FF12", "0040EEEE000100C1FF12"]
+)
+def test_settings_that_do_not_fit_their_options_are_refused(block: str) -> None:
+    with pytest.raises(ValueError, match="settings"):
+        parse_settings(bytes.fromhex(block))
