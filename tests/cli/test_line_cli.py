@@ -259,7 +259,7 @@ def test_every_bad_row_is_named_by_its_line(factory: Factory, case: Case) -> Non
     ("changes", "code"),
     [
         ({"job__colour": '"red"'}, "job-schema"),
-        ({"chips__allowed": '["NTAG210"]'}, "job-chip"),
+        ({"chips__allowed": '["NTAG999"]'}, "job-chip"),
         ({"statement__level": '"full"', "statement__digest": "0"}, "job-too-large"),
         ({"signing__key": '"none.key"'}, "job-file-missing"),
         ({"signing__slot": "2"}, "job-trust"),
@@ -292,6 +292,7 @@ def test_a_dry_run_shows_the_plan_and_touches_neither_device_nor_ledger(factory:
     assert done.json == {
         "job": "battery",
         "rows": 3,
+        "protect": {"lock": "none", "password": False, "sun": False},
         "chips": [
             {
                 "chip": "NTAG213",
