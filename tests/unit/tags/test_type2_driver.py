@@ -4,10 +4,22 @@ from __future__ import annotations
 
 import pytest
 
+from dpptag import logs
 from dpptag.devices.profiles import load_profile
 from dpptag.errors import TagNak, TagRefused, TagSwapped, TagWriteFailed
 from dpptag.sim.type2 import Type2Chip
-from dpptag.tags import ContentState, apply, identify, plan_write, read_back, write_and_verify
+from dpptag.tags import (
+    ContentState,
+    Lock,
+    Protection,
+    apply,
+    identify,
+    plan_protection,
+    plan_write,
+    protect,
+    read_back,
+    write_and_verify,
+)
 from tests.sim_fixtures import connected
 from tests.unit.tags.chip_link import message_of
 
@@ -64,6 +76,38 @@ def test_rewriting_one_page_of_36_costs_the_guard_the_page_the_header_and_the_ve
         before = sim.host_commands
         assert write_and_verify(link, tag, message_of(142)) == message_of(142)
         assert sim.host_commands - before == 3 + 4
+
+
+class Keys:
+    def key(self, uid: bytes, purpose: str) -> bytes:
+        return bytes.fromhex("C0FFEE42BEEF") + bytes(10)
+
+    def derivation(self, uid: bytes, purposes: tuple[str, ...]) -> str:
+        return "fixed, for this test"
+
+
+def test_password_and_lock_over_the_driver_show_no_secret_in_the_traffic(caplog: pytest.LogCaptureFixture) -> None:
+    """25 frames to the chip, four of them to look at it again, and five reselections of 3 host commands each."""
+    asked = Protection(password=True, lock=Lock.PERMANENT)
+    with caplog.at_level(logs.TRAFFIC), connected(fast_read_pages=PN532.fast_read_pages) as (sim, reader):
+        link = reader.sense()
+        assert link is not None
+        assert write_and_verify(link, identify(link), message_of(60)) == message_of(60)
+        plan = plan_protection(identify(link), asked, Keys())
+        before = sim.host_commands
+        protect(link, plan, Keys())
+        spent = sim.host_commands - before
+        chip = sim.field.tag
+        assert isinstance(chip, Type2Chip)
+        assert all(chip.page_locked(page) for page in range(3, 40))
+        assert chip.pages[43] + chip.pages[44][:2] == bytes.fromhex("C0FFEE42BEEF")
+        assert identify(link).ndef == message_of(60)
+        assert plan_protection(identify(link), asked, Keys()).steps == ()
+    assert spent == 25 + 5 * 3
+    sent = "".join(character for character in caplog.text if character.isalnum()).upper()
+    assert "A22B" in sent  # the write of PWD is there
+    assert "C0FFEE42" not in sent
+    assert "BEEF0000" not in sent
 
 
 def test_a_read_password_is_refused_and_the_tag_answers_on() -> None:
