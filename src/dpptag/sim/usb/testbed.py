@@ -7,6 +7,7 @@ IoctlBase.handle_ioctl, and pointers in the client's memory are followed by Ioct
 
 from __future__ import annotations
 
+import errno
 import gc
 import importlib
 import os
@@ -21,6 +22,7 @@ from dpptag.sim.usb.usbfs import UsbFs
 
 PRELOAD: Final = "libumockdev-preload.so.0"
 
+_DESCRIPTORS: Final = "/proc/self/fd"
 _USBDEVFS: Final = ord("U")
 _HOST: Final = "/devices/pci0000:00/0000:00:14.0"
 _HUB: Final = bytes.fromhex(
@@ -146,19 +148,18 @@ class Testbed:
         umockdev 0.17.16 declares client-vanished and never emits it, and does not see the end of a client that dies
         while a call of its waits. So the socket is looked for among this process's descriptors, and watched.
         """
-        for name in os.listdir("/proc/self/fd"):
-            inode = _socket_inode(name)
-            if inode is None or inode in self._sockets:
-                continue
+        sockets = {inode: name for name in os.listdir(_DESCRIPTORS) if (inode := _socket_inode(name))}  # noqa: PTH208
+        self._sockets &= sockets.keys()
+        for inode in sockets.keys() - self._sockets:
+            name = sockets[inode]
             connection = socket.socket(fileno=os.dup(int(name)))
             if connection.family != socket.AF_UNIX or not _accepted_under(connection, self._root):
                 connection.close()
                 continue
             self._sockets.add(inode)
 
-            def gone(*_: Any, connection: socket.socket = connection, inode: str = inode) -> bool:
+            def gone(*_: Any, connection: socket.socket = connection) -> bool:
                 connection.close()
-                self._sockets.discard(inode)
                 function()
                 return False
 
@@ -168,7 +169,7 @@ class Testbed:
             return
 
     def _make_handler(self) -> Any:
-        watch = self._watch_newest_connection
+        watch, broken = self._watch_newest_connection, self._glib.Error
 
         class Handler(self._umockdev.IoctlBase):  # type: ignore[misc,name-defined]
             def __init__(self, device: UsbFs) -> None:
@@ -183,7 +184,10 @@ class Testbed:
                 call = _Call(client)
                 if call.request >> 8 & 0xFF != _USBDEVFS:
                     return False
-                self.device.handle(call)
+                try:
+                    self.device.handle(call)
+                except broken:  # the client died while its memory was read
+                    call.complete(-1, errno.EFAULT)
                 return True
 
         return Handler
@@ -191,7 +195,7 @@ class Testbed:
 
 def _socket_inode(descriptor: str) -> str | None:
     try:
-        target = os.readlink(f"/proc/self/fd/{descriptor}")
+        target = os.readlink(f"{_DESCRIPTORS}/{descriptor}")  # noqa: PTH115 - the text, not a path
     except OSError:  # closed in the meantime: the listing itself had one
         return None
     return target if target.startswith("socket:") else None

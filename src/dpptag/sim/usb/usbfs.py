@@ -161,8 +161,10 @@ class UsbFs:
             self._reap(state)
 
     def handle(self, call: Call) -> None:
-        state = self._clients.setdefault(call.client, _Client())
-        if call.number in (Number.REAPURB, Number.REAPURBNDELAY):
+        state = self._clients.get(call.client)
+        if state is None:  # its last words, read after it was seen to be dead
+            call.complete(-1, errno.ENODEV)
+        elif call.number in (Number.REAPURB, Number.REAPURBNDELAY):
             self._asked_to_reap(call, state)
         elif self._gone:
             call.complete(-1, errno.ENODEV)
