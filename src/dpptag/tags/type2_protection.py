@@ -21,7 +21,7 @@ from dpptag.tags.protection import Lock, Protection, ProtectionPlan, ProtectionS
 from dpptag.tags.tag import ContentState, refusal
 from dpptag.tags.type2_chips import ChipType
 from dpptag.tags.type2_identify import identify, read_configuration, read_dynamic_lock
-from dpptag.tags.type2_memory import CC_PAGE, FIRST_PAGE, LOCK_PAGE, PAGE_BYTES, ToldBy, Type2Tag
+from dpptag.tags.type2_memory import BLANK_CC, CC_PAGE, FIRST_PAGE, LOCK_PAGE, PAGE_BYTES, ToldBy, Type2Tag
 
 PURPOSE: Final = "type2-password"
 """What the key of a chip is derived for: 4 bytes of it are PWD, the next 2 PACK."""
@@ -152,7 +152,8 @@ def _lock_steps(tag: Type2Tag) -> list[ProtectionStep]:
             "ask for a password, or take another chip",
         )
     _refuse_frozen(tag)
-    access = tag.cc[3]
+    cc = chip.cc if tag.cc == BLANK_CC else tag.cc  # blank: planned for what formatting will make of the tag
+    access = cc[3]
     if access & ~_READ_ONLY:
         raise _refused(tag, "tag-cc-access", f"has a CC with proprietary access ({access:02x})", "take another tag")
     if CC_PAGE in tag.locked and access != _READ_ONLY:
@@ -169,7 +170,7 @@ def _lock_steps(tag: Type2Tag) -> list[ProtectionStep]:
     if _PAGE_LOCKS & ~static:
         steps.append(_lock_step(LOCK_PAGE, _static(_PAGE_LOCKS), "lock bits of pages 4 to 15"))
     if access != _READ_ONLY:
-        steps.append(_lock_step(CC_PAGE, tag.cc[:3] + bytes((_READ_ONLY,)), "CC: read only"))
+        steps.append(_lock_step(CC_PAGE, cc[:3] + bytes((_READ_ONLY,)), "CC: read only"))
     if _CC_LOCK & ~static:
         steps.append(_lock_step(LOCK_PAGE, _static(_CC_LOCK), "lock bit of page 3, the CC"))
     return steps
@@ -343,7 +344,7 @@ class _Writer:
         tag = self._tag
         page = tag.chip.last_area_page
         message = tag.content.ndef or b""
-        end = tag.memory.index(message) + len(message) + 1  # and the terminator
+        end = tag.memory.rindex(message) + len(message) + 1  # and the terminator
         if PAGE_BYTES * (page - FIRST_PAGE) >= end:
             kept = tag.page(page)
             return page, kept, bytes(byte ^ 0xFF for byte in kept)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import hashlib
 import logging
 from collections import Counter
@@ -15,7 +16,7 @@ from hypothesis import strategies as st
 from dpptag.errors import TagLost, TagNak, TagRefused, TagSwapped, TagWriteFailed
 from dpptag.sim.chip import Nibble
 from dpptag.sim.type2 import MODELS, Type2Chip
-from dpptag.tags import Lock, Protection, ProtectionPlan, identify, plan_protection, protect
+from dpptag.tags import Content, ContentState, Lock, Protection, ProtectionPlan, identify, plan_protection, protect
 from dpptag.tags.type2_memory import ChipType
 from tests.unit.tags.chip_link import ChipLink, area_of, chip_with, message_of
 from tests.unit.tags.test_type2_tear import TEARS
@@ -505,6 +506,12 @@ class DecidingLink(Link):
             self._select()
             if self.read(page)[:4] != data:
                 raise
+
+
+def test_a_plan_for_a_blank_tag_with_its_message_to_come_shows_the_cc_that_it_will_have() -> None:
+    tag = identify(ChipLink(chip_with("ULTRALIGHT")))
+    written = dataclasses.replace(tag, content=Content(ContentState.MESSAGE, MESSAGE))
+    assert [step.data.hex() for step in plan_protection(written, LOCK).steps] == ["0000f0ff", "e110060f", "00000800"]
 
 
 @pytest.mark.parametrize("length", [44, 142])
