@@ -17,7 +17,7 @@ NEVER: Final = 0xFF
 _CONTROL_TLV: Final = b"\x04\x06"  # NDEF File Control TLV
 _MAPPINGS: Final = (2, 3)
 _LEAST_MLE: Final = 0x000F
-_LEAST_MLC: Final = 0x0001
+_LEAST_MLC: Final = 0x0002  # T4T 2.0 lets it be 1, but then the length could not be committed by one command
 _LEAST_FILE: Final = 0x0005
 _RESERVED_FILES: Final = frozenset((0x0000, 0xE102, 0xE103, 0x3F00, 0x3FFF, 0xFFFF))  # T4T 2.0 table 5
 
@@ -60,7 +60,7 @@ def parse_cc(cc: bytes) -> CapabilityContainer:
         raise BrokenCcError(f"NDEF mapping version {mapping >> 4}.{mapping & 15} is not known")
     mle, mlc = int.from_bytes(cc[3:5], "big"), int.from_bytes(cc[5:7], "big")
     if mle < _LEAST_MLE or mlc < _LEAST_MLC:
-        raise BrokenCcError(f"the chip says it reads {mle} and writes {mlc} bytes at once, which no chip may")
+        raise BrokenCcError(f"the chip says it reads {mle} and writes {mlc} bytes at once, which is too little")
     if cc[7:9] != _CONTROL_TLV:
         raise BrokenCcError(f"the capability container names no NDEF file (TLV {cc[7:9].hex()})")
     _check_tlvs(cc[7:])
