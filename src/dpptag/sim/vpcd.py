@@ -34,6 +34,8 @@ _FIRST_PORT: Final = 0x4000
 _PORTS_PER_DRIVER: Final = 2  # vpcd always has two slots, on neighbouring ports
 _START_SECONDS: Final = 20
 _ROUND_SECONDS: Final = 0.3
+_FOR_EVER: Final = 1_000_000_000
+"""The service powers a tag up more often than its clients know: the belt moves on by command alone."""
 _OFF, _ON, _RESET, _ATR = (bytes((code,)) for code in (0, 1, 2, 4))
 _GARBAGE: Final = b"\x5a"
 _LOG: Final = "pcscd.log"
@@ -239,7 +241,7 @@ class PcscService:
     def _slot(self, number: int, options: Options) -> Slot:
         tags, position, fired_before = populate(options)
         state = StateFile(options.state) if options.state is not None else None
-        name = f"{self._reader_class.name} {number:02X} 00"
+        name = f"{self._reader_class.name} 00 {number:02X}"
 
         def save() -> None:
             if state is not None:
@@ -250,7 +252,7 @@ class PcscService:
             self._announce({"fired": str(fault), "host_command": host_command, "reader": name})
 
         faults = FaultSchedule(options.faults, note)
-        field = Field(tags, position=position, dwell=options.dwell, faults=faults, save=save)
+        field = Field(tags, position=position, dwell=_FOR_EVER, faults=faults, save=save)
         save()
         reader = PseudoReader(field, self._reader_class)
         return Slot(name, reader, faults, self._announce)
@@ -262,10 +264,10 @@ class PcscService:
         config = self.folder / "reader.conf.d"
         config.mkdir(exist_ok=True)
         slots = self.slots if self.plugged else []
-        for slot in slots:  # a port that was used a moment ago may still be waited for by the kernel
-            self._next_port += _PORTS_PER_DRIVER
-            slot.port = self._next_port
-        (config / "dpptag").write_text("".join(map(self._reader_entry, slots)), encoding="ascii")
+        self._next_port += _PORTS_PER_DRIVER  # the kernel may not have let go of those used a moment ago
+        for number, slot in enumerate(slots):
+            slot.port = self._next_port + number
+        (config / "dpptag").write_text(self._reader_entry() if slots else "", encoding="ascii")
         shutil.rmtree(self.folder / SERVICE, ignore_errors=True)
         with (self.folder / _LOG).open("ab") as log:
             self._process = subprocess.Popen(
@@ -294,10 +296,10 @@ class PcscService:
             time.sleep(0.002)
         self._announce({"service": "up"})
 
-    def _reader_entry(self, slot: Slot) -> str:
+    def _reader_entry(self) -> str:
         return (
-            f'FRIENDLYNAME "{self._reader_class.name}"\nDEVICENAME /dev/null:0x{slot.port:04X}\n'
-            f"LIBPATH {DRIVER}\nCHANNELID 0x{slot.port:04X}\n\n"
+            f'FRIENDLYNAME "{self._reader_class.name}"\nDEVICENAME /dev/null:0x{self._next_port:04X}\n'
+            f"LIBPATH {DRIVER}\nCHANNELID 0x{self._next_port:04X}\n"
         )
 
     def stop(self) -> None:
