@@ -5,6 +5,7 @@ import json
 import logging
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -376,6 +377,22 @@ def test_a_closed_reader_is_lost() -> None:
         reader.close()
         with pytest.raises(DeviceLost):
             link.read(0)
+
+
+def test_a_hung_reader_is_given_up_and_keeps_no_other_from_its_work() -> None:
+    lost: list[DeviceLost] = []
+    with connected(f"{ONE_TAG}&fault=hold@{OPENING + 1}") as (_, hung), connected() as (_, other):
+
+        def sense_in_vain() -> None:
+            with pytest.raises(DeviceLost) as caught:
+                hung.sense()
+            lost.append(caught.value)
+
+        thread = threading.Thread(target=sense_in_vain)
+        thread.start()
+        assert all(other.sense() is not None for _ in range(20))
+        thread.join(30)
+        assert len(lost) == 1
 
 
 # The port

@@ -244,6 +244,7 @@ def test_an_empty_field_costs_one_host_command_for_each_way_of_polling(
     technologies: set[Technology], commands: int
 ) -> None:
     with connected("uid=04A1B2C3D4E5F6&position=1", technologies=technologies) as (sim, reader):
+        assert reader.sense() is None  # the field is on from here
         before = sim.host_commands
         assert reader.sense() is None
         assert sim.host_commands - before == commands

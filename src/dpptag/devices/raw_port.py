@@ -94,8 +94,12 @@ class RawPort(Protocol):
         """Field off, everything given back; raises nothing, and is harmless when called before."""
 
 
-HOST_SECONDS: Final = 2.0
-"""The most that a port waits for the host side of a call, on top of the waiting time it was asked for."""
+HOST_SECONDS: Final = 5.0
+"""The most that the host's side of a call takes, on top of the waiting time it was asked for, where a reader hangs.
+
+An exchange is at most two host commands, each 1 s for the writing, 0.5 s for the ACK and 0.5 s for the answer. Opening
+tries eight speeds of a serial port; polling is at most eight host commands on the RC-S380.
+"""
 
 
 def malformed(name: str) -> DeviceProtocolError:

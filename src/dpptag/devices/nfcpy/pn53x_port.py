@@ -11,6 +11,7 @@ chip reports a 4-bit ACK or NAK as a CRC error, and nobody could tell them from 
 from __future__ import annotations
 
 import contextlib
+import time
 from collections.abc import Callable, Iterable
 from typing import Final
 
@@ -35,6 +36,7 @@ _RF_STATUSES: Final = frozenset({0x01, 0x02, 0x03, 0x04, 0x05, 0x0B, 0x13})
 """UM0701-02 section 7.1: time-out, CRC, parity, bit count, framing, protocol, format: the tag's doing."""
 _RF_SILENCE: Final = 0x01
 _SYSTEM_CODE_REQUEST: Final = 0x01
+_FELICA_START_SECONDS: Final = 0.005
 
 
 def timeout_index(seconds: float) -> int:
@@ -73,6 +75,7 @@ class Pn53xPort:
         self._release = release
         self._rx_mode: int | None = None
         self._timeout = 0
+        self._field_on = False
         self._set_timeout(device.chipset, USUAL_WAITING_TIME)
 
     @property
@@ -89,6 +92,7 @@ class Pn53xPort:
         The chip set resolves a collision by itself and takes one of the tags: it does not tell.
         """
         chipset = self._opened()
+        self._field_on = True
         with foreign_errors(self._name, self._present):
             target = chipset.in_list_passive_target(1, _TYPE_A, b"")
             if target is None:
@@ -108,6 +112,10 @@ class Pn53xPort:
         chipset = self._opened()
         request = bytes((0x00, *system_code.to_bytes(2, "big"), _SYSTEM_CODE_REQUEST, 0x00))
         with foreign_errors(self._name, self._present):
+            if not self._field_on:  # the poll would follow the field at once, and some FeliCa chips start slower
+                chipset.rf_configuration(_RF_FIELD, b"\x01")
+                time.sleep(_FELICA_START_SECONDS)
+                self._field_on = True
             target = chipset.in_list_passive_target(1, _FELICA_212, request)
         if target is None:
             return None
@@ -141,6 +149,7 @@ class Pn53xPort:
 
     def field_off(self) -> None:
         chipset = self._opened()
+        self._field_on = False
         with foreign_errors(self._name, self._present):
             chipset.rf_configuration(_RF_FIELD, b"\x00")
 
@@ -175,6 +184,11 @@ class Pn531Port(Pn53xPort):
     frame_size = 128
 
     def _uid(self, nfcid: bytes) -> bytes:
-        if len(nfcid) == 8:
-            return nfcid[1:]
-        return nfcid[1:4] + nfcid[5:] if len(nfcid) == 12 else nfcid
+        return uid_without_cascade_tags(nfcid)
+
+
+def uid_without_cascade_tags(nfcid: bytes) -> bytes:
+    """ISO/IEC 14443-3 6.5.4: 88h opens each cascade level but the last."""
+    if len(nfcid) == 8:
+        return nfcid[1:]
+    return nfcid[1:4] + nfcid[5:] if len(nfcid) == 12 else nfcid

@@ -167,6 +167,7 @@ class Rcs380Port:
     def field_off(self) -> None:
         chipset = self._opened()
         self._selected = False
+        self._modulation = ""  # InSetRF puts the field on again, as nfcpy does it before each poll
         with foreign_errors(self._name, self._present):
             chipset.switch_rf("off")
 
