@@ -182,6 +182,7 @@ def protect(link: ApduLink, plan: ProtectionPlan, keys: TagKeys | None) -> None:
     tag = identify(link)
     if tag.chip.family is Type4Family.NTAG424:
         ntag424_protect.protect(link, tag, plan, keys)
-    else:
-        # DESFire included: its plan cannot have been made.
+    elif tag.chip.family is Type4Family.ST25TA:
         type4_st25ta.protect(link, tag, plan, keys)
+    else:
+        plan_protection(tag, plan.protection, keys)  # refuses
