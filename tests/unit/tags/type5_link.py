@@ -57,10 +57,10 @@ class Type5ChipLink:
         answer = self.chip.exchange(frame)
         if self.chip.changes != before and self.writes_left is not None:
             self.writes_left -= 1
-        if answer is None:
-            raise TagLost("no answer")
+        if not answer:
+            raise TagLost("no answer, or none of it")
         if answer[0] & 1:
-            raise TagNak("error", error=answer[1])
+            raise TagNak("error", error=answer[-1])
         return answer[1:]
 
     def _would_change(self, frame: bytes) -> bool:
