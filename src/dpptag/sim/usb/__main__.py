@@ -17,6 +17,7 @@ from collections.abc import Sequence
 
 from dpptag.errors import DpptagError, UsageError
 from dpptag.sim.usb.rig import READERS, Rig, parse_place
+from dpptag.sim.usb.testbed import PRELOAD
 
 _WHAT_IT_IS = "Simulated USB readers with tags, on umockdev's usbfs."
 
@@ -75,6 +76,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         first.append("fault=" + ",".join(chosen.fault))
     if first:
         readers[0] += ("&" if "?" in readers[0] else "?") + "&".join(first)
+    if PRELOAD not in os.environ.get("LD_PRELOAD", "").split(":"):
+        # umockdev looks its own devices up under /sys before it tells listeners of them: this needs the preload as well
+        command = [sys.executable, "-m", "dpptag.sim.usb", *(sys.argv[1:] if arguments is None else arguments)]
+        os.execve(sys.executable, command, {**os.environ, "LD_PRELOAD": PRELOAD})  # noqa: S606
     try:
         rig = Rig([parse_place(text, index) for index, text in enumerate(readers)], _announce)
     except DpptagError as exc:
