@@ -18,8 +18,22 @@ NDEF_SERVICE = 0x0009
 READ_SERVICE = 0x000B
 
 
+class Kept(logging.Handler):
+    """Keeps what is logged from ``level`` on."""
+
+    def __init__(self, level: int) -> None:
+        super().__init__(level)
+        self.records: list[str] = []
+        logging.getLogger().addHandler(self)
+        logging.getLogger().setLevel(level)
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.records.append(record.getMessage())
+
+
 def about(path: str) -> dict[str, Any]:
     """What the opened reader says of itself and of the tag on it."""
+    warned = Kept(logging.WARNING)
     with open_nfc(parse_device_path(path)) as reader:
         link = reader.sense()
         info = reader.info
@@ -30,6 +44,7 @@ def about(path: str) -> dict[str, Any]:
             "firmware": info.firmware,
             "tag": None if link is None else link.technology.name,
             "uid": None if link is None else link.uid.hex(),
+            "warnings": warned.records,
         }
 
 
@@ -101,14 +116,7 @@ def exchanges(path: str, times: int) -> None:
 
 def traffic(path: str) -> list[str]:
     """The traffic log of a wrong password and of a secret page."""
-    records: list[str] = []
-
-    class Keep(logging.Handler):
-        def emit(self, record: logging.LogRecord) -> None:
-            records.append(record.getMessage())
-
-    logging.getLogger().addHandler(Keep())
-    logging.getLogger().setLevel(logs.TRAFFIC)
+    kept = Kept(logs.TRAFFIC)
     with open_nfc(parse_device_path(path)) as reader:
         link = reader.sense()
         assert link is not None
@@ -116,7 +124,7 @@ def traffic(path: str) -> list[str]:
         link.write(20, b"\xde\xad\xbe\xef", secret=True)
         with contextlib.suppress(TagNak):
             link.authenticate(b"\xca\xfe\xba\xbe")
-    return records
+    return kept.records
 
 
 def replugged() -> None:

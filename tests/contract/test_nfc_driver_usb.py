@@ -3,12 +3,15 @@
 No RF behaviour, no quirk of a real reader's firmware and no real timing is proved here.
 """
 
+import contextlib
+import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.usb_rig import UsbRig, usb_rig
+from tests.usb_rig import PLAIN, SOURCE, SYSTEM_PYTHON, UsbRig, needs_umockdev, usb_rig
 
 UID = "04a1b2c3d4e5f6"
 READERS = {"acr122u": "nfc:usb:072f:2200", "pn533": "nfc:usb:04cc:2533", "rcs380": "nfc:usb:054c:06c1"}
@@ -25,7 +28,7 @@ def test_an_opened_reader_says_what_it_is(model: str) -> None:
     with usb_rig(f"{model}?uid={UID}") as rig:
         told = rig.call("tests.usb_driver:about", path=READERS[model])
     assert (told["driver"], told["firmware"]) == ("nfcpy 1.0.4", FIRMWARE[model])
-    assert (told["tag"], told["uid"]) == ("TYPE2", UID)
+    assert (told["tag"], told["uid"], told["warnings"]) == ("TYPE2", UID, [])
 
 
 @pytest.mark.parametrize("model", READERS)
@@ -102,6 +105,35 @@ def test_a_password_and_a_secret_page_are_masked_in_the_traffic(model: str) -> N
     assert "1b********" in text
 
 
+@contextlib.contextmanager
+def clone(text: str) -> Iterator[UsbRig]:
+    """An ACR122U that names itself otherwise."""
+    needs_umockdev()
+    script = (
+        "import sys\nfrom dpptag.sim import pseudo_apdu\nfrom dpptag.sim.usb.__main__ import main\n"
+        f"pseudo_apdu._FIRMWARE = {text.encode()!r}\nsys.exit(main(['--reader', 'acr122u?uid={UID}']))"
+    )
+    with subprocess.Popen(
+        [SYSTEM_PYTHON, "-c", script],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        env=PLAIN | {"PYTHONPATH": str(SOURCE), "PYTHONDONTWRITEBYTECODE": "1"},
+    ) as process:
+        yield UsbRig(process)
+        assert process.stdin is not None
+        process.stdin.close()
+
+
+@pytest.mark.parametrize("text", ["ACR122U102", "ACR122T201", "NFC Reader", ""])
+def test_an_acr122u_clone_is_used_with_a_warning(text: str) -> None:
+    with clone(text) as rig:
+        told = rig.call("tests.usb_driver:about", path=READERS["acr122u"])
+    assert told["uid"] == UID
+    assert told["firmware"] == f"{text}, PN532v1.6"
+    assert [text in warning and "clone" in warning for warning in told["warnings"]] == [True]
+
+
 # Choosing the reader
 
 
@@ -130,6 +162,16 @@ def test_a_kernel_driver_that_holds_the_reader_is_named() -> None:
     assert (told["error"], told["code"]) == ("DeviceBusy", "device-kernel-driver")
     assert told["facts"]["driver"] == "pn533_usb"
     assert "modprobe -r pn533_usb" in told["action"]
+
+
+def test_a_reader_that_another_process_holds_is_busy_and_the_process_is_named() -> None:
+    script = str(Path(__file__).resolve().parents[1] / "usb_driver.py")
+    with usb_rig("pn533") as rig, rig.popen(sys.executable, script, READERS["pn533"]) as holder:
+        assert holder.stdout is not None
+        assert holder.stdout.readline().startswith("sensed ")
+        told = rig.call("tests.usb_driver:refusal", path=READERS["pn533"])
+        assert (told["error"], told["facts"]["holder"]) == ("DeviceBusy", holder.pid)
+        holder.kill()
 
 
 # Coming and going
