@@ -40,6 +40,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         from dpptag.sim import pcsc
 
         return pcsc.main(arguments[1:])
+    if arguments[:1] == ["usb"]:
+        from dpptag.sim.usb.__main__ import main as usb
+
+        return usb(arguments[1:])
     parser = argparse.ArgumentParser(prog="python -m dpptag.sim", description=_WHAT_IT_IS)
     parser.add_argument("reader", choices=["nfc"])
     parser.add_argument("query", nargs="?", default="", help="as after sim:nfc? in a device path")
