@@ -1,11 +1,26 @@
 """Type 2 tags through pyscard, pcscd and vpcd, in the three ways that readers pass tag commands."""
 
+import contextlib
+
 import pytest
 
 from dpptag import tags
+from dpptag.devices import open_nfc, parse_device_path
 from dpptag.devices.pcsc_driver import PcscReader, list_readers
 from dpptag.devices.pcsc_links import Dialect
-from dpptag.errors import DeviceBusy, DeviceLost, DeviceNotFound, TagLost, TagNak, TagRefused, TagSwapped
+from dpptag.devices.profiles import NfcProfile, profile_by_pcsc_name
+from dpptag.errors import (
+    DeviceBusy,
+    DeviceError,
+    DeviceLost,
+    DeviceNotFound,
+    DeviceProtocolError,
+    TagError,
+    TagLost,
+    TagNak,
+    TagRefused,
+    TagSwapped,
+)
 from dpptag.links.nfc import Technology, Type2Link
 from tests.pcsc_rig import ONE_TAG, UID, PcscRig, pcsc_rig
 
@@ -230,3 +245,94 @@ def test_an_acr122u_blinks_and_others_cannot(rig: PcscRig) -> None:
     with PcscReader(name) as reader:
         sensed(reader)
         assert not reader.signal()
+
+
+# The families' own steps, on every class
+
+
+class _Keys:
+    """Derives the same secrets for every chip."""
+
+    def key(self, uid: bytes, purpose: str) -> bytes:
+        return bytes(range(1, 17))
+
+    def derivation(self, uid: bytes, purposes: tuple[str, ...]) -> str:
+        return "test"
+
+
+@pytest.mark.parametrize("reader_class", [*CLASSES, "omnikey"])
+def test_a_permanent_lock_is_proved(rig: PcscRig, reader_class: str) -> None:
+    name = rig.setup("--class", reader_class, ONE_TAG)
+    with PcscReader(name) as reader:
+        link = sensed(reader)
+        tags.write_and_verify(link, tags.identify(link), MESSAGE)
+        plan = tags.plan_protection(tags.identify(link), tags.Protection(lock=tags.Lock.PERMANENT))
+        tags.protect(link, plan)
+        assert not tags.identify(link).writable
+
+
+@pytest.mark.parametrize("reader_class", CLASSES)
+def test_a_password_is_set_and_proved(rig: PcscRig, reader_class: str) -> None:
+    name = rig.setup("--class", reader_class, ONE_TAG)
+    with PcscReader(name) as reader:
+        link = sensed(reader)
+        tags.write_and_verify(link, tags.identify(link), MESSAGE)
+        plan = tags.plan_protection(tags.identify(link), tags.Protection(password=True), _Keys())
+        tags.protect(link, plan, _Keys())
+        link.reselect()
+        with pytest.raises(TagNak):
+            link.write(10, b"\x01\x02\x03\x04")
+
+
+def _profile(fast_read_pages: int) -> NfcProfile:
+    return profile_by_pcsc_name("any reader").model_copy(update={"fast_read_pages": fast_read_pages})
+
+
+def test_a_trusted_reader_verifies_by_one_fast_read(rig: PcscRig) -> None:
+    name = rig.setup("--class", "acr122u", ONE_TAG)
+    with PcscReader(name, profile=_profile(60)) as reader:
+        link = sensed(reader)
+        tag = tags.identify(link)
+        tags.apply(link, tags.plan_write(tag, MESSAGE))
+        before = rig.apdus()
+        assert tags.read_back(link, tag, MESSAGE) == MESSAGE
+        assert rig.apdus() - before == 2  # the chip number after power off and on, and all pages at once
+
+
+def test_bytes_that_a_reader_repeats_are_refused(rig: PcscRig) -> None:
+    name = rig.setup("--class", "acr1552u", ONE_TAG, "--fault", "duplicate@1")
+    with PcscReader(name, profile=_profile(60)) as reader:
+        link = sensed(reader)
+        with pytest.raises(DeviceProtocolError) as caught:
+            link.fast_read(4, 20)
+        assert caught.value.code == "tag-answer-length"
+
+
+def test_a_path_opens_the_reader_of_this_name(rig: PcscRig) -> None:
+    name = rig.setup("--class", "acr122u", ONE_TAG)
+    with open_nfc(parse_device_path(f"pcsc:{name}")) as reader:
+        link = reader.sense()
+        assert link is not None
+        assert link.uid == UID
+        assert reader.info.path == f"pcsc:{name}"
+        assert reader.info.firmware == "ACR122U215"
+
+
+# What a faulty reader answers
+
+
+@pytest.mark.parametrize("reader_class", [*CLASSES, "omnikey"])
+@pytest.mark.parametrize("fault", ["garbage", "short", "no-answer"])
+@pytest.mark.parametrize("at", [6, 9])
+def test_an_answer_that_is_none_is_an_error_and_the_tag_can_be_written_afterwards(
+    rig: PcscRig, reader_class: str, fault: str, at: int
+) -> None:
+    name = rig.setup("--class", reader_class, ONE_TAG, "--fault", f"{fault}@{at}")
+    with PcscReader(name) as reader:
+        link = sensed(reader)
+        with contextlib.suppress(TagError, DeviceError):
+            tags.write_and_verify(link, tags.identify(link), MESSAGE)
+        assert rig.event("fired")["fired"] == f"{fault}@{at}"
+        rig.until(name, present=True)
+        again = sensed(reader)
+        assert tags.write_and_verify(again, tags.identify(again), MESSAGE) == MESSAGE
