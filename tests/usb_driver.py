@@ -6,6 +6,7 @@ A child is a client like any other: it sees sysfs, the nodes and usbfs, and noth
 import contextlib
 import logging
 import sys
+from pathlib import Path
 from typing import Any
 
 from dpptag import logs
@@ -98,6 +99,16 @@ def write_and_read(path: str) -> dict[str, Any]:
 def sensed(path: str, times: int) -> list[str | None]:
     with open_nfc(parse_device_path(path)) as reader:
         return [None if (link := reader.sense()) is None else link.uid.hex() for _ in range(times)]
+
+
+def descriptors_after(path: str, openings: int) -> list[int]:
+    """How many file descriptors are open after each opening and closing."""
+    counts = []
+    for _ in range(openings):
+        with open_nfc(parse_device_path(path)) as reader:
+            assert reader.sense() is not None
+        counts.append(len(list(Path("/proc/self/fd").iterdir())))
+    return counts
 
 
 def exchanges(path: str, times: int) -> None:

@@ -195,6 +195,13 @@ def test_a_reader_pulled_and_replugged_is_found_again_by_the_same_process(model:
 
 
 @pytest.mark.parametrize("model", READERS)
+def test_one_process_may_open_and_close_often_and_keeps_nothing(model: str) -> None:
+    with usb_rig(f"{model}?uid={UID}") as rig:
+        counts = rig.call("tests.usb_driver:descriptors_after", path=READERS[model], openings=5)
+    assert len(set(counts)) == 1, counts
+
+
+@pytest.mark.parametrize("model", READERS)
 @pytest.mark.parametrize("fault", ["no-answer@20", "garbage@20", "short@20"])
 def test_a_fault_of_the_reader_is_an_error_of_the_device_and_the_next_opening_works(model: str, fault: str) -> None:
     with usb_rig(f"{model}?uid={UID}&fault={fault}") as rig:

@@ -64,6 +64,9 @@ class LoggedUsb(USB):
                 self.usb_dev.releaseInterface(0)
         with contextlib.suppress(usb1.USBError):
             super().close()
+        context, self.context = self.context, None
+        if context is not None:  # with it go libusb's threads and descriptors: a job may open many times
+            context.exit()
 
 
 def open_transport(device: UsbDevice, traffic: Traffic, sysfs: Path = SYSFS) -> LoggedUsb:
