@@ -1,13 +1,16 @@
 """Type 2 tags through pyscard, pcscd and vpcd, in the three ways that readers pass tag commands."""
 
 import contextlib
+import os
+import subprocess
+import sys
 
 import pytest
 
 from dpptag import tags
 from dpptag.devices import open_nfc, parse_device_path
 from dpptag.devices.pcsc_driver import PcscReader, list_readers
-from dpptag.devices.pcsc_links import Dialect
+from dpptag.devices.pcsc_links import Dialect, PcscType2Link
 from dpptag.devices.profiles import NfcProfile, profile_by_pcsc_name
 from dpptag.errors import (
     DeviceBusy,
@@ -22,7 +25,8 @@ from dpptag.errors import (
     TagSwapped,
 )
 from dpptag.links.nfc import Technology, Type2Link
-from tests.pcsc_rig import ONE_TAG, UID, PcscRig, pcsc_rig
+from dpptag.logs import TRAFFIC
+from tests.pcsc_rig import ONE_TAG, SOURCE, UID, PcscRig, pcsc_rig
 
 MESSAGE = bytes.fromhex("D10116550469642E6578616D706C652E636F6D2F70617373706F")[:26]
 OTHER = "uid=04A1B2C3D4E5F6,04665544332211"
@@ -323,16 +327,64 @@ def test_a_path_opens_the_reader_of_this_name(rig: PcscRig) -> None:
 
 @pytest.mark.parametrize("reader_class", [*CLASSES, "omnikey"])
 @pytest.mark.parametrize("fault", ["garbage", "short", "no-answer"])
-@pytest.mark.parametrize("at", [6, 9])
+@pytest.mark.parametrize("at", [2, 9])
 def test_an_answer_that_is_none_is_an_error_and_the_tag_can_be_written_afterwards(
     rig: PcscRig, reader_class: str, fault: str, at: int
 ) -> None:
     name = rig.setup("--class", reader_class, ONE_TAG, "--fault", f"{fault}@{at}")
     with PcscReader(name) as reader:
-        link = sensed(reader)
         with contextlib.suppress(TagError, DeviceError):
-            tags.write_and_verify(link, tags.identify(link), MESSAGE)
+            link = reader.sense()
+            if link is not None:
+                tags.write_and_verify(link, tags.identify(link), MESSAGE)
         assert rig.event("fired")["fired"] == f"{fault}@{at}"
+        if fault == "no-answer":
+            rig.until(name, present=False)
         rig.until(name, present=True)
         again = sensed(reader)
         assert tags.write_and_verify(again, tags.identify(again), MESSAGE) == MESSAGE
+
+
+@pytest.mark.parametrize("reader_class", CLASSES)
+def test_no_password_is_in_the_traffic_log(rig: PcscRig, reader_class: str, caplog: pytest.LogCaptureFixture) -> None:
+    name = rig.setup("--class", reader_class, ONE_TAG)
+    with caplog.at_level(TRAFFIC), PcscReader(name) as reader:
+        link = sensed(reader)
+        assert isinstance(link, PcscType2Link)
+        link.write(43, b"\x5a\xc3\x96\x7e", secret=True)
+        link.reselect()
+        link.authenticate(b"\x5a\xc3\x96\x7e")
+    assert "> ff" in caplog.text
+    assert "5ac3967e" not in caplog.text
+
+
+_CLIENT = """
+import sys
+from dpptag import tags
+from dpptag.devices.pcsc_driver import PcscReader
+
+with PcscReader(sys.argv[1]) as reader:
+    link = reader.sense()
+    tags.write_and_verify(link, tags.identify(link), bytes.fromhex(sys.argv[2]))
+"""
+
+
+@pytest.mark.parametrize("hold", ["hold", "hold-after"])
+@pytest.mark.parametrize("at", [19, 22, 25])
+def test_a_client_killed_between_two_writes_leaves_a_tag_that_another_finishes(
+    rig: PcscRig, hold: str, at: int
+) -> None:
+    name = rig.setup("--class", "acr122u", ONE_TAG, "--fault", f"{hold}@{at}")
+    environment = {**os.environ, "PYTHONPATH": str(SOURCE)}
+    with subprocess.Popen([sys.executable, "-c", _CLIENT, name, MESSAGE.hex()], env=environment) as client:
+        rig.event("held")
+        client.kill()
+    rig.command(release=True)
+    rig.event("released")
+    rig.until(name, present=False)
+    rig.until(name, present=True)
+    with PcscReader(name) as reader:
+        link = sensed(reader)
+        tag = tags.identify(link)
+        assert tag.ndef == b""
+        assert tags.write_and_verify(link, tag, MESSAGE) == MESSAGE

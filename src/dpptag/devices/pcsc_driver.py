@@ -22,7 +22,7 @@ from dpptag.devices import pcsc_apdu, pcsc_errors
 from dpptag.devices.pcsc_apdu import OK, CardKind, card_kind, historical_bytes, is_session_answer, status
 from dpptag.devices.pcsc_block_links import PcscFelicaLink, PcscType5Link
 from dpptag.devices.pcsc_errors import error_of, unsigned
-from dpptag.devices.pcsc_links import Dialect, PcscApduLink, PcscType2Link, Span
+from dpptag.devices.pcsc_links import Dialect, PcscApduLink, PcscType2Link, Span, odd_answer
 from dpptag.errors import DeviceError, DeviceLost, DeviceNotFound, DeviceProtocolError, TagLost, TagRefused, TagSwapped
 from dpptag.links.nfc import DeviceInfo, TagLink
 
@@ -122,6 +122,14 @@ class PcscReader:
         )
 
     def sense(self) -> TagLink | None:
+        """As the link says; a tag that leaves while it is looked at is none."""
+        try:
+            return self._sense()
+        except TagLost as error:
+            _log.debug("lost while sensed: %s", error.message)
+            return None
+
+    def _sense(self) -> TagLink | None:
         present, atr = self._presence()
         if not present:
             self._drop_card()
@@ -296,10 +304,10 @@ class PcscReader:
         if self._dialect is not None:
             return
         self._selected = uid
-        if is_session_answer(self.transmit(uid, pcsc_apdu.START_SESSION)):
+        if is_session_answer(self._asked(uid, pcsc_apdu.START_SESSION)):
             self._dialect = Dialect.TRANSPARENT
             self.transmit(uid, pcsc_apdu.END_SESSION)
-        elif pcsc_apdu.is_pn532_firmware(self.transmit(uid, pcsc_apdu.PROBE_DIRECT)):
+        elif pcsc_apdu.is_pn532_firmware(self._asked(uid, pcsc_apdu.PROBE_DIRECT)):
             self._dialect = Dialect.DIRECT
             text = self.transmit(uid, pcsc_apdu.GET_FIRMWARE)
             self._firmware = text.removesuffix(b"\x90\x00").decode("ascii", "replace")
@@ -308,6 +316,13 @@ class PcscReader:
             self._dialect = Dialect.STORAGE
             self.reselect(uid)
         _log.info("%s passes tag commands by: %s", self._name, self._dialect.value)
+
+    def _asked(self, uid: bytes, apdu: bytes) -> bytes:
+        """The answer to a question about the reader: garbage must not pass for a no that is remembered."""
+        answer = self.transmit(uid, apdu)
+        if status(answer) >> 12 not in (0x6, 0x9):
+            raise odd_answer(uid, answer)
+        return answer
 
     @property
     def dialect(self) -> Dialect:

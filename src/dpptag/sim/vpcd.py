@@ -161,7 +161,9 @@ class Slot:
         if fault := self.faults.due(FaultKind.SWAP):
             self.field.swap(fault)
             self._away = True
-        if self.faults.due(FaultKind.NO_ANSWER) or not self._present():
+        if self.faults.due(FaultKind.NO_ANSWER):
+            self._away = True  # a broken connection must be seen as a tag that left, or the service waits for it
+        if not self._present():
             self._answer_nothing()
             return
         answer = self.reader.transmit(apdu)
@@ -169,7 +171,6 @@ class Slot:
             self._hold()
             return
         if self.field.tag is None:  # torn away in the middle
-            self._away = True
             answer = None
         if answer and self.faults.due(FaultKind.GARBAGE):
             answer = _GARBAGE
@@ -178,6 +179,7 @@ class Slot:
         if answer:
             self._send(answer)
         else:
+            self._away = True
             self._answer_nothing()
 
     def _answer_nothing(self) -> None:
