@@ -19,6 +19,7 @@ from dpptag.cli.options import (
     write_file,
 )
 from dpptag.cli.output import emit_json, say, warn
+from dpptag.codec.layout import SUN_QUERY
 from dpptag.codec.planner import Capacity, NfcCapacity, UhfCapacity, Wish, check_digest_width, plan
 from dpptag.crypto import sha256
 from dpptag.errors import PassportError, UsageError
@@ -47,6 +48,7 @@ _PASSPORT_LIMIT = 1024 * 1024
 @click.option("--key", type=_path, required=True, help="PKCS#8 private key, P-256.")
 @click.option("--slot", type=click.IntRange(0, 31), required=True, help="The key's slot in the trust data.")
 @click.option("--out", type=_path, required=True, help="File for the NDEF message or the user bank.")
+@click.option("--sun", is_flag=True, help="Leave the places that an NTAG 424 DNA fills in at every tap.")
 @click.option("--on", help="Signed day, ISO date [default: today, UTC].")
 @passphrase_option
 @json_option
@@ -61,6 +63,7 @@ def command(
     key: Path,
     slot: int,
     out: Path,
+    sun: bool,
     on: str | None,
     passphrase_file: str | None,
     as_json: bool,
@@ -68,6 +71,9 @@ def command(
     """Sign a statement for one chip and write what the tag will hold."""
     if (uri is None) == (epc is None):
         raise UsageError("give either --uri or --epc", code="carrier")
+    if sun and uri is None:
+        raise UsageError("--sun goes with --uri", code="carrier")
+    mirrored = SUN_QUERY if sun else ""
     identity: str | bytes = uri if uri is not None else parse_hex(epc or "", "--epc")
     width = int(digest)
     if level != "auto":
@@ -80,7 +86,7 @@ def command(
         raise UsageError("a digest needs --passport FILE", code="digest-missing")
     content_type = _content_type(document, identity) if document is not None else "application/vc"
     chosen = (
-        _choose(Wish(identity, full_uri, width, content_type=content_type, exact=True), capacity)
+        _choose(Wish(_with(identity, mirrored), full_uri, width, content_type=content_type, exact=True), capacity)
         if level == "auto"
         else Level(level)
     )
@@ -97,7 +103,7 @@ def command(
         issued_at=issued_at,
         content_type=content_type,
     )
-    content = carrier_content(identity, statement)
+    content = carrier_content(_with(identity, mirrored), statement)
     write_file(out, "carrier content", content)
     day = show_day(statement.day) if statement.day else None
     if as_json:
@@ -105,6 +111,11 @@ def command(
     else:
         signed_on = day or "not signed (bare)"
         say(f"wrote {out}: {len(content)} bytes, {chosen.value}, digest {width}, signed day {signed_on}")
+
+
+def _with(identity: str | bytes, mirrored: str) -> str | bytes:
+    """What the carrier holds: the identity and, on NFC, what the chip fills in behind it."""
+    return identity + mirrored if isinstance(identity, str) else identity
 
 
 def _choose(wish: Wish, capacity: int | None) -> Level:

@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import Final
 
 from dpptag.codec.layout import read_ndef
-from dpptag.errors import CodecError, LinkError, TagNak
+from dpptag.errors import CodecError, TagNak
 from dpptag.field.sun_counters import Replayed, SunCounters
 from dpptag.links import TagLink
 from dpptag.model.verdict import Check, CheckNumber, CheckOutcome, Report, Verdict
 from dpptag.tags import Tag, TagKeys
 from dpptag.tags.authenticity import Outcome, read_originality
-from dpptag.tags.sun import FILE_PURPOSE, META_PURPOSE, SunOutcome, check_sun, parse_sun
+from dpptag.tags.sun import SunOutcome, check_uri
 from dpptag.trust.verification import CHIP_NOT_PROVEN
 
 _ORIGINAL: Final = "the chip's maker signed this number (a chip that copies number and signature would pass too)"
@@ -47,20 +47,21 @@ class ChipCheck:
         """None where the tag mirrors nothing, or this device has no keys to check it with."""
         if self._keys is None or not tag.ndef:
             return None
-        keys = self._keys
         try:
             content = read_ndef(tag.ndef)
-            if content.identity == content.uri:
-                return None
-            message = parse_sun(content.uri)
-        except (CodecError, LinkError):
+        except CodecError:
             return None
-        result = check_sun(message, keys.key(b"", META_PURPOSE), lambda uid: keys.key(uid, FILE_PURPOSE))
+        if content.identity == content.uri:
+            return None
+        result = check_uri(content.uri, self._keys)
         if result.outcome is SunOutcome.UNSUPPORTED:
             return None
+        if result.outcome is SunOutcome.FALSE and result.claimed_uid != tag.uid:
+            detail = f"SUN: made up, or not under the tag master key at hand; {CHIP_NOT_PROVEN}"
+            return _with(report, CheckOutcome.NOT_RUN, detail)
         if result.outcome is SunOutcome.FALSE or result.uid != tag.uid:
-            reason = result.reason if result.outcome is SunOutcome.FALSE else "the MAC is that of another chip"
-            forged = _with(report, CheckOutcome.FAILED, f"SUN: {reason}")
+            reason = "it is that of another chip" if result.uid is not None else "the link was changed or made up"
+            forged = _with(report, CheckOutcome.FAILED, f"SUN: the MAC is false: {reason}")
             return forged._replace(verdict=Verdict.FORGED, reason=f"the chip's own MAC is false: {reason}")
         assert result.counter is not None
         if self._counters is not None:

@@ -87,13 +87,18 @@ class SunMessage:
 
 @dataclass(frozen=True, slots=True)
 class SunResult:
-    """``uid`` and ``counter`` only where the outcome is VALID: before that they are anybody's claim."""
+    """``uid`` and ``counter`` only where the outcome is VALID: before that they are anybody's claim.
+
+    ``claimed_uid`` is such a claim: what the chip's data decrypt to where they are of the right form. Under another
+    master key they are not, but for one chance in thousands, and never name the chip that was read beside them.
+    """
 
     outcome: SunOutcome
     reason: str
     uid: bytes | None = None
     counter: int | None = None
     file_data: bytes | None = field(default=None, repr=False)
+    claimed_uid: bytes | None = None
 
 
 def parse_sun(url: str, template: SunTemplate = TAG_FORMAT) -> SunMessage:
@@ -177,6 +182,7 @@ def check_sun(message: SunMessage, meta_key: bytes, file_key: Callable[[bytes], 
         return SunResult(
             SunOutcome.FALSE,
             "the MAC is false: the link was changed or made up, or its chip is not under this master key",
+            claimed_uid=uid if sensible else None,
         )
     # 4
     data = None if message.enc is None else file_data(key, uid, counter, message.enc)
@@ -199,7 +205,7 @@ def check_uri(uri: str, keys: TagKeys, chip: bytes | None = None) -> SunResult:
         )
     result = check_sun(message, keys.key(b"", META_PURPOSE), lambda uid: keys.key(uid, FILE_PURPOSE))
     if result.outcome is SunOutcome.VALID and chip is not None and result.uid != chip:
-        return SunResult(SunOutcome.FALSE, "the link was made by another chip")
+        return SunResult(SunOutcome.FALSE, "the link was made by another chip", claimed_uid=result.uid)
     return result
 
 
