@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from dpptag.sim.usb.testbed import PRELOAD
 from tests.usb_rig import PLAIN, SOURCE, SYSTEM_PYTHON, UsbRig, needs_umockdev, usb_rig
 
 UID = "04a1b2c3d4e5f6"
@@ -118,7 +119,8 @@ def clone(text: str) -> Iterator[UsbRig]:
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
-        env=PLAIN | {"PYTHONPATH": str(SOURCE), "PYTHONDONTWRITEBYTECODE": "1"},
+        # With the preload in its environment already, the simulator does not start itself anew.
+        env=PLAIN | {"PYTHONPATH": str(SOURCE), "PYTHONDONTWRITEBYTECODE": "1", "LD_PRELOAD": PRELOAD},
     ) as process:
         yield UsbRig(process)
         assert process.stdin is not None
