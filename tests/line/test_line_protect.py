@@ -109,15 +109,37 @@ def test_another_master_key_is_a_conflict_and_nothing_is_set(tmp_path: Path) -> 
     assert stored_pages(rig.state) == before
 
 
-def test_a_chip_that_has_no_password_is_refused_before_it_is_written(tmp_path: Path) -> None:
-    rig = rig_with(tmp_path, tags="NTAG203", chips__allowed='["NTAG203"]', **PASSWORD)
-    with rig.reader():
-        before = stored_pages(rig.state)
-    rig.sim.close()
-    _, told = rig.run()
-    assert told.outcomes == ["refused"]
-    assert rig.states() == ["reserved"]
-    assert stored_pages(rig.state) == before
+@pytest.mark.parametrize(
+    ("chip", "job", "word"),
+    [
+        ("NTAG203", PASSWORD, "no password"),
+        ("FeliCa Lite-S", PASSWORD, "no password"),
+        ("NTAG213", {"protect__sun": "true", "protect__master": '"tag-master.key"'}, "no SUN"),
+        ("ST25DV04K", LOCK, "Lock Block"),
+        ("NTAG-I2C-PLUS-2K", LOCK, "not known well enough"),
+    ],
+)
+def test_a_job_for_a_chip_that_cannot_have_the_protection_is_refused_before_its_first_tag(
+    tmp_path: Path, chip: str, job: dict[str, str], word: str
+) -> None:
+    folder = JobFolder(tmp_path / "job")
+    (folder.path / "tag-master.key").touch()
+    folder.write_job(**{"chips__allowed": f'["{chip}"]', **job})
+    with pytest.raises(JobError) as caught:
+        read_job(folder.job)
+    assert caught.value.code == "job-protect"
+    assert word in caught.value.message
+
+
+def test_a_lost_answer_of_the_reader_costs_the_tag_in_hand_and_not_the_run(tmp_path: Path) -> None:
+    """A reader that is pulled and back looks like this to the line: one command fails, the next look works."""
+    whole = rig_with(tmp_path / "whole", **LOCK)
+    whole.run()
+    rig = rig_with(tmp_path / "lost", **LOCK)
+    summary, told = rig.run(fault=f"no-answer@{whole.commands_at_end - 6}")
+    assert told.outcomes == ["failed", "resumed"]
+    assert summary.is_complete
+    assert rig.states() == ["locked"]
 
 
 @pytest.mark.parametrize(

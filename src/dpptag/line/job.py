@@ -52,7 +52,7 @@ from dpptag.ledger import Item, JobEntry
 from dpptag.line.rows import JobRow, RowRules, read_rows
 from dpptag.model.outcome import RowState
 from dpptag.model.statement import LAST_SLOT, Level
-from dpptag.tags import CHIP_ROOMS, Lock, Protection
+from dpptag.tags import CHIP_ROOMS, Lock, Protection, cannot_protect
 
 JOB_FILE_LIMIT: Final = 64 * 1024
 """Bytes; a job file has some thirty lines."""
@@ -206,7 +206,7 @@ def read_job(path: Path) -> Job:
         chips=tuple(file.chips.allowed),
         stop_after_failures=file.line.stop_after_failures,
         overwrite=file.line.overwrite,
-        protection=Protection(file.protect.password, Lock(file.protect.lock), file.protect.sun),
+        protection=_protection(file.protect),
         tag_master=tag_master,
     )
 
@@ -263,6 +263,22 @@ def _check_together(path: Path, file: _JobFile) -> None:
             key="statement.digest",
         )
     _check_protection(path, file)
+    asked = _protection(file.protect)
+    for name in file.chips.allowed:
+        reason = cannot_protect(name, asked)
+        if reason is not None:
+            raise JobError(
+                f"{path.name}: protect: {name} cannot have what is asked for: {reason}",
+                code="job-protect",
+                action="take the chip out of chips.allowed, or ask for less",
+                file=str(path),
+                key="protect",
+                chip=name,
+            )
+
+
+def _protection(section: _ProtectSection) -> Protection:
+    return Protection(section.password, Lock(section.lock), section.sun)
 
 
 def _check_protection(path: Path, file: _JobFile) -> None:

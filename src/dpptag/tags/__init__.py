@@ -14,6 +14,7 @@ from typing import Final
 from dpptag.errors import TagRefused, TagSwapped, TagWriteFailed
 from dpptag.links import TagLink, Technology
 from dpptag.tags import type2, type2_protection, type3, type3_memory, type4, type4_tag, type5, type5_memory
+from dpptag.tags.offers import cannot_protect
 from dpptag.tags.protection import Lock, Protection, ProtectionPlan, ProtectionStep, TagKeys
 from dpptag.tags.tag import Content, ContentState, WritePlan, WriteStep
 from dpptag.tags.tlv import message_room
@@ -205,6 +206,7 @@ __all__ = [
     "WritePlan",
     "WriteStep",
     "apply",
+    "cannot_protect",
     "chip_by_name",
     "chip_by_version",
     "identify",
