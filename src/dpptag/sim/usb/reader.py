@@ -9,6 +9,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any, Final
 
 from dpptag.sim.faults import Fault, FaultKind, FaultSchedule
@@ -96,6 +97,12 @@ class UsbReader(ABC):
         """The next tag takes the place of this one."""
         self._taken_away = False
         self.field.swap()
+        self.tag_moved()
+
+    def lay(self, options: Options) -> None:
+        """Other tags take the place of all that were here, as delivered; the state file stays the one of the start."""
+        self._taken_away = False
+        self.field.lay(populate(replace(options, state=None))[0])
         self.tag_moved()
 
     def tag_moved(self) -> None:  # noqa: B027 - most readers notice nothing

@@ -9,6 +9,7 @@ from types import MappingProxyType
 from typing import Any, Final
 
 from dpptag.errors import UsageError
+from dpptag.sim.faults import parse_fault
 from dpptag.sim.host import Announce
 from dpptag.sim.population import Options, parse_query
 from dpptag.sim.usb.acr122u import Acr122u
@@ -90,8 +91,8 @@ class Rig:
     def order(self, order: Mapping[str, Any]) -> dict[str, object]:
         """One order from outside, and its answer. Raises UsageError on one that is not known.
 
-        ``{"tag": "remove"|"insert"|"swap"}``, ``{"reader": "unplug"|"replug"}``, ``{"query": "state"}``, each with a
-        ``"port"`` where there is more than one reader.
+        ``{"tag": "remove"|"insert"|"swap"}``, ``{"lay": QUERY}`` (other tags, as delivered), ``{"fault": "tear@0"}``,
+        ``{"reader": "unplug"|"replug"}``, ``{"query": "state"}``, each with a ``"port"`` where there are two readers.
         """
         port = self._port(order.get("port"))
         reader = self._readers[port]
@@ -102,6 +103,10 @@ class Rig:
                 reader.put_back()
             case {"tag": "swap"}:
                 reader.swap()
+            case {"lay": str(query)}:
+                reader.lay(parse_query(query))
+            case {"fault": str(fault)}:
+                reader.faults.order(parse_fault(fault))
             case {"reader": "unplug"} if port in self._plugged:
                 self.bed.unplug(self._plugged.pop(port), port)
                 reader.unplugged()
@@ -113,7 +118,7 @@ class Rig:
                 raise UsageError(
                     f"not an order for the simulated bus: {dict(order)!r}",
                     code="sim-usb-order",
-                    action="tag remove, insert, swap; reader unplug, replug; query state",
+                    action="tag remove, insert, swap; lay a query; fault; reader unplug, replug; query state",
                 )
         return self._described(port)
 

@@ -23,6 +23,7 @@ from dpptag.sim.usb.usbfs import UsbFs
 PRELOAD: Final = "libumockdev-preload.so.0"
 
 _DESCRIPTORS: Final = "/proc/self/fd"
+_LOOK_AGAIN_MS: Final = 5
 _USBDEVFS: Final = ord("U")
 _HOST: Final = "/devices/pci0000:00/0000:00:14.0"
 _HUB: Final = bytes.fromhex(
@@ -152,7 +153,10 @@ class Testbed:
         self._sockets &= sockets.keys()
         for inode in sockets.keys() - self._sockets:
             name = sockets[inode]
-            connection = socket.socket(fileno=os.dup(int(name)))
+            try:
+                connection = socket.socket(fileno=os.dup(int(name)))
+            except OSError:  # closed by one of GLib's threads meanwhile
+                continue
             if connection.family != socket.AF_UNIX or not _accepted_under(connection, self._root):
                 connection.close()
                 continue
@@ -167,6 +171,7 @@ class Testbed:
                 self._glib.PRIORITY_DEFAULT, connection.fileno(), self._glib.IO_HUP | self._glib.IO_ERR, gone
             )
             return
+        self.later(_LOOK_AGAIN_MS, lambda: self._watch_newest_connection(function))
 
     def _make_handler(self) -> Any:
         watch, broken = self._watch_newest_connection, self._glib.Error
