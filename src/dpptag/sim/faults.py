@@ -117,6 +117,12 @@ class FaultSchedule:
         self._pages = {(fault.kind, fault.at): fault for fault in faults if fault.kind in _ON_PAGE}
         self._writes_left = {key: fault.count for key, fault in self._pages.items()}
 
+    def order(self, fault: Fault) -> None:
+        """One more fault, while the reader runs. Raises UsageError for one of a page: those are for the whole run."""
+        if fault.kind in _ON_PAGE:
+            raise UsageError(f"cannot be ordered later: {fault}", code="sim-fault", action="give it at the start")
+        self._waiting.append(fault)
+
     def due(self, kind: FaultKind) -> Fault | None:
         """The waiting fault of this kind that the present host command sets off; it is then counted as fired."""
         fault = self.waiting(kind)

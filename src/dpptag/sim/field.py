@@ -53,7 +53,10 @@ class Field:
         self._swapped_from: tuple[int, int] | None = None
         self._weak_units: set[int] = set()
         self._mid_chain = False
-        for tag in self.tags:
+        self._disturb(self.tags)
+
+    def _disturb(self, tags: Sequence[Chip]) -> None:
+        for tag in tags:
             if isinstance(tag, Tearable):
                 tag.program = self._program
 
@@ -93,6 +96,16 @@ class Field:
             self._swapped_from = self.position, fault.count
         self._move_on()
         self.put_back()
+
+    def lay(self, tags: Sequence[Chip]) -> None:
+        """Other tags take the place of all that were here; the first of them stands in the field."""
+        self._remove()
+        self.tags, self.position = tuple(tags), 0
+        self._weak_units.clear()
+        self._swapped_from = None
+        self._disturb(self.tags)
+        self.put_back()
+        self.save()
 
     def _tag_for(self, rf: Rf) -> Chip | None:
         """What a poll of this technology meets: tags ordered back come back first, tags that are due to leave leave."""

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, Final
 
-from dpptag.sim.chip import ApduChip, Rf, TypeAChip
+from dpptag.sim.chip import ApduChip, Chip, Rf, TypeAChip
 from dpptag.sim.faults import FaultKind
 from dpptag.sim.field import Field
 from dpptag.sim.pn532 import HostSyntaxError, Pn532
@@ -77,6 +77,12 @@ class PseudoReader:
         self._pn532 = Pn532(field)
         self._session = TransparentSession(field, reader_class.nibbles, reader_class.late_writes)
 
+    @property
+    def tag(self) -> Chip | None:
+        """The tag in the field, if this reader can find it: a PN532 knows no ISO/IEC 15693 (UM0701-02 7.3.5)."""
+        tag = self.field.tag
+        return None if tag is not None and tag.rf is Rf.V and self.reader_class.direct else tag
+
     # Power and ATR
 
     def power(self, on: bool) -> None:
@@ -86,7 +92,7 @@ class PseudoReader:
             self._select()
 
     def _select(self) -> None:
-        tag: Any = self.field.tag
+        tag: Any = self.tag
         if tag is None:
             return
         if self.reader_class.direct and not _speaks_apdus(tag):
@@ -101,7 +107,7 @@ class PseudoReader:
 
     def atr(self) -> bytes | None:
         """Of the tag in the field (PC/SC part 3, 3.1.3.2.3); None where there is none."""
-        tag: Any = self.field.tag
+        tag: Any = self.tag
         if tag is None:
             return None
         if _speaks_apdus(tag):

@@ -18,14 +18,15 @@ import socket
 import subprocess
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
 
 from dpptag.errors import DeviceNotFound
-from dpptag.sim.faults import Fault, FaultKind, FaultSchedule
+from dpptag.sim.faults import Fault, FaultKind, FaultSchedule, parse_fault
 from dpptag.sim.field import Field
-from dpptag.sim.population import Options, StateFile, populate
+from dpptag.sim.population import Options, StateFile, parse_query, populate
 from dpptag.sim.pseudo_apdu import READER_CLASSES, PseudoReader
 
 DRIVER: Final = Path("/usr/lib/pcsc/drivers/serial/libifdvpcd.so")
@@ -75,6 +76,11 @@ class Slot:
             self.field.swap()
             self._away = True
 
+    def lay(self, query: str) -> None:
+        """Other tags take the place of all that were here, as delivered, and the service sees no empty field between:
+        only while no client has a tag connected, and for tags of the same ATR."""
+        self.field.lay(populate(replace(parse_query(query), state=None))[0])
+
     def release(self) -> None:
         """End a hold: the client is gone, what it sent last stays unanswered."""
         if self._holding:
@@ -84,7 +90,7 @@ class Slot:
             self._announce({"released": self.faults.host_command, "reader": self.name})
 
     def _present(self) -> bool:
-        return not self._away and self.field.tag is not None
+        return not self._away and self.reader.tag is not None
 
     # The virtual driver
 
@@ -281,10 +287,10 @@ class PcscService:
             )
         end = time.monotonic() + _START_SECONDS
         waiting = list(slots)
-        while waiting or not self.socket_path.exists():
+        while waiting or not self._listens():
             try:
                 # Not before the service listens: while it starts, it would wait for an ATR that nobody gives yet.
-                while waiting and self.socket_path.exists():
+                while waiting and self._listens():
                     waiting[0].connect()
                     waiting.pop(0)
             except OSError:
@@ -297,6 +303,15 @@ class PcscService:
                 )
             time.sleep(0.002)
         self._announce({"service": "up"})
+
+    def _listens(self) -> bool:
+        """Whether the service takes clients: its socket is there a moment before it does."""
+        with socket.socket(socket.AF_UNIX) as client:
+            try:
+                client.connect(str(self.socket_path))
+            except OSError:
+                return False
+        return True
 
     def _reader_entry(self) -> str:
         return (
@@ -344,11 +359,16 @@ class PcscService:
                     sockets[key].close()
 
     def command(self, request: dict[str, Any]) -> None:
-        """One JSON object: ``{"tag": "remove" | "insert" | "swap", "slot": N}``, ``{"release": true}``,
+        """One JSON object: ``{"tag": "remove" | "insert" | "swap", "slot": N}``, ``{"lay": QUERY}`` (other tags, as
+        delivered), ``{"fault": "tear@0"}``, ``{"release": true}``,
         ``{"service": "stop" | "start" | "restart"}``, ``{"plugged": false}`` before a start."""
         slot = self.slots[int(request.get("slot", 0))]
         if "tag" in request:
             slot.command(str(request["tag"]))
+        if "lay" in request:
+            slot.lay(str(request["lay"]))
+        if "fault" in request:
+            slot.faults.order(parse_fault(str(request["fault"])))
         if request.get("release"):
             slot.release()
         if "plugged" in request:

@@ -45,14 +45,14 @@ class Acr122u(UsbReader):
     # The slot
 
     def _icc(self) -> Icc:
-        if self.field.tag is None:
+        if self.inside.tag is None:
             self._powered = False
             return Icc.ABSENT
         return Icc.ACTIVE if self._powered else Icc.INACTIVE
 
     def tag_moved(self) -> None:
         """Tell the host, if it listens (CCID 6.3.1): bit 0 present, bit 1 changed."""
-        present = self.field.tag is not None
+        present = self.inside.tag is not None
         if not present:
             self._powered = False
         self._announced = present
