@@ -313,15 +313,6 @@ class PcscService:
                 return False
         return True
 
-    def _listens(self) -> bool:
-        """Whether the service takes clients: its socket is there a moment before it does."""
-        with socket.socket(socket.AF_UNIX) as client:
-            try:
-                client.connect(str(self.socket_path))
-            except OSError:
-                return False
-        return True
-
     def _reader_entry(self) -> str:
         return (
             f'FRIENDLYNAME "{self._reader_class.name}"\nDEVICENAME /dev/null:0x{self._next_port:04X}\n'
