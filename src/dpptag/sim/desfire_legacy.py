@@ -6,11 +6,13 @@ After it commands go plain; its MACed and enciphered modes are not modelled, and
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 from dpptag.sim import des
 from dpptag.sim.aes import xor
 from dpptag.sim.ev2 import Mode, NativeStatus, Session
 from dpptag.sim.native_files import FileChip
+from dpptag.sim.native_memory import Key
 from dpptag.sim.type4 import StatusError, status_bytes
 
 
@@ -18,6 +20,7 @@ from dpptag.sim.type4 import StatusError, status_bytes
 class LegacySession(Session):
     """Says which key was proved, and takes commands as they come; ``key`` is the session's for what is enciphered."""
 
+    plain: ClassVar[bool] = True
     key: bytes = bytes(des.BLOCK)
 
     def open(self, code: int, body: bytes, header: int, mode: Mode) -> bytes:
@@ -39,7 +42,8 @@ class _Challenge:
 class LegacyChip(FileChip):
     """A card whose own key, and those of applications that are not of AES keys, are single DES keys."""
 
-    card_key: bytes = bytes(des.BLOCK)
+    card: Key
+    """The card's own key: 8 bytes of DES, 16 of AES."""
     _legacy: _Challenge | None = None
 
     def abandon(self) -> None:
@@ -59,11 +63,13 @@ class LegacyChip(FileChip):
         """First part: RndB, encrypted. A key of an AES application is refused."""
         if len(body) != 1:
             raise StatusError(NativeStatus.LENGTH)
-        keys = [self.card_key]
+        keys = [self.card.value]
         if self.application is not None:
             if self.application.aes:
                 raise StatusError(NativeStatus.AUTHENTICATION)
             keys = [key.value[: des.BLOCK] for key in self.application.keys]
+        elif len(self.card.value) != des.BLOCK:
+            raise StatusError(NativeStatus.AUTHENTICATION)
         if body[0] >= len(keys):
             raise StatusError(NativeStatus.NO_SUCH_KEY)
         self.session = None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import IntEnum, unique
-from typing import Final
+from typing import ClassVar, Final
 
 from dpptag.sim.aes import cbc_decrypt, cbc_encrypt, cmac, encrypt_block, pad, unpad, xor
 from dpptag.sim.type4 import StatusError
@@ -61,8 +61,12 @@ def session_keys(key: bytes, rnd_a: bytes, rnd_b: bytes) -> tuple[bytes, bytes]:
 
 @dataclass(slots=True)
 class Session:
-    """An authenticated state. ``counter`` is CmdCtr; it grows between a command and its answer."""
+    """An authenticated state. ``counter`` is CmdCtr; it grows between a command and its answer.
 
+    ``plain``: commands come in it as they come without it.
+    """
+
+    plain: ClassVar[bool] = False
     key_number: int
     transaction: bytes
     enc_key: bytes

@@ -158,7 +158,8 @@ class NativeChip(IsoDepChip):
 
     def _waits_for_more(self, body: bytes) -> bool:
         """Whether a plain WriteData has less data than it announces: the rest then comes by AFh."""
-        return self.session is None and 7 <= len(body) < 7 + int.from_bytes(body[4:7], "little")
+        plain = self.session is None or self.session.plain
+        return plain and 7 <= len(body) < 7 + int.from_bytes(body[4:7], "little")
 
     def _in_parts(self, answer: bytes, size: int | None) -> bytes:
         """The whole answer, or its first part."""

@@ -290,6 +290,17 @@ def test_a_des_key_of_an_application_opens_its_files_and_no_enciphered_command()
     assert send(chip, native(0x3D, bytes.fromhex("01000000010000 00"))) == "91AE"
 
 
+def test_after_legacy_authentication_a_long_write_comes_in_frames() -> None:
+    """As libfreefare sends what is longer than one frame of 64 bytes."""
+    chip = card("DESFIRE-EV1")
+    data = bytes(range(100))
+    assert send(chip, "905A00000301000000") == "9100"
+    assert legacy(chip) == "9100"
+    assert send(chip, native(0x3D, bytes.fromhex("02000000640000") + data[:47])) == "91AF"
+    assert send(chip, native(0xAF, data[47:])) == "9100"
+    assert chip.applications[0].files[2].content[:101] == data + b"\x00"
+
+
 def test_a_legacy_authentication_is_cut_off_by_another_command_and_refused_for_aes_keys() -> None:
     chip = card()
     assert send(chip, "900A0000010000").endswith("91AF")
