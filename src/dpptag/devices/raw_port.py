@@ -72,6 +72,10 @@ class RawPort(Protocol):
     def frame_size(self) -> int:
         """How many bytes one frame from or to a tag may have, its CRC included."""
 
+    @property
+    def poll_lead_seconds(self) -> float:
+        """The least time for which a poll is on its way to the chip set: a field that was off is still off so long."""
+
     def poll_a(self) -> TypeATarget | None:
         """One poll for a Type A tag, field on, the tag selected. Raises CollisionError where the chip set tells."""
 

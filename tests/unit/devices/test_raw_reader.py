@@ -20,6 +20,7 @@ class Port:
     name = "test"
     firmware = "test"
     frame_size = 256
+    poll_lead_seconds = 0.001
 
     def __init__(
         self, *polls: TypeATarget | FelicaTarget | Exception | None, answers: Sequence[bytes | int] = ()
@@ -126,6 +127,15 @@ def test_silence_and_noise_are_told_apart_in_the_facts(status: int, code: str) -
     with pytest.raises(TagLost) as caught:
         link.read(4)
     assert (caught.value.code, caught.value.facts["silent"]) == (code, status == 1)
+
+
+def test_a_tag_is_without_field_for_5_ms_the_poll_that_is_on_its_way_included() -> None:
+    port, waits = Port(TypeATarget(UID, 0x00), TypeATarget(UID, 0x00)), list[float]()
+    link = RawReader(port, INFO, wait=waits.append).sense()
+    assert link is not None
+    link.reselect()
+    assert port.calls == ["A", "off", "A"]
+    assert waits == [pytest.approx(0.005 - port.poll_lead_seconds)]
 
 
 def test_a_closed_reader_is_lost_and_closes_once() -> None:

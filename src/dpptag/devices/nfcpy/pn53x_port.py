@@ -25,6 +25,8 @@ from dpptag.errors import DeviceError, DeviceLost
 
 _TYPE_A: Final = 0
 _FELICA_212: Final = 1
+_SHORTEST_POLL_BYTES: Final = 11
+"""Of the host frame that brings the field on again: InListPassiveTarget for Type A, RFConfiguration before FeliCa."""
 _RF_FIELD: Final = 0x01
 _RF_TIMINGS: Final = 0x02
 _ATR_RES_TIMEOUT: Final = bytes((0x00, 0x0B))  # RFU and NFC-DEP, which nobody here speaks
@@ -51,6 +53,7 @@ class Pn53xPort:
     """An opened chip set; implements :class:`dpptag.devices.raw_port.RawPort`.
 
     ``closing`` are the steps that end the work in order, ``release`` gives the transport and the lock free.
+    ``byte_seconds`` is the time of a byte on a serial line, 0 on USB.
     """
 
     frame_size = 256
@@ -65,8 +68,10 @@ class Pn53xPort:
         present: Callable[[], bool],
         closing: Iterable[Callable[[], object]],
         release: Callable[[], None],
+        byte_seconds: float = 0.0,
     ) -> None:
         self._name = name
+        self._byte_seconds = byte_seconds
         self.device = device
         self._chipset: Chipset | None = device.chipset
         self._traffic = traffic
@@ -85,6 +90,10 @@ class Pn53xPort:
     @property
     def firmware(self) -> str:
         return self.device.chipset_name
+
+    @property
+    def poll_lead_seconds(self) -> float:
+        return _SHORTEST_POLL_BYTES * self._byte_seconds
 
     def poll_a(self) -> TypeATarget | None:
         """InListPassiveTarget, one target, 106 kbit/s Type A. Leaves receive CRC off.

@@ -44,6 +44,7 @@ class Rcs380Port:
     """An opened reader; implements :class:`dpptag.devices.raw_port.RawPort`."""
 
     frame_size = 256
+    poll_lead_seconds = 0.0  # USB: nothing that could be counted on
 
     def __init__(
         self,

@@ -6,7 +6,8 @@ import contextlib
 import logging
 import os
 import termios
-from collections.abc import Collection, Sequence
+import time
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -36,6 +37,7 @@ _FIRMWARE_VERSION: Final = bytes.fromhex("0000FF06FAD50332")
 _SAM_NORMAL: Final = bytes.fromhex("0000FF05FBD4140100001700")
 _SAM_DONE: Final = bytearray.fromhex("0000FF02FED5151600")
 
+_BITS_PER_BYTE: Final = 10  # 8N1
 _LEAST_WAIT_MS: Final = 500
 """nfcpy gives the ACK frame 100 ms. The chip needs one, but a loaded host or hub holds it back longer: that is no
 reason to call a reader lost. Costs time only where nothing answers."""
@@ -78,7 +80,8 @@ class NfcpyReader(RawReader):
 
     ``node`` is the device node, ``path`` what the user called it. ``bauds`` are the speeds the reader is good for; the
     fastest that the port can do is used. ``response_timeout_ms`` is the wait for the first answer, longer where the
-    USB host is slow to start (Raspberry Pi). Raises DeviceNotFound, DeviceBusy, DeviceProtocolError.
+    USB host is slow to start (Raspberry Pi). ``wait`` passes the seconds without field.
+    Raises DeviceNotFound, DeviceBusy, DeviceProtocolError.
     """
 
     def __init__(
@@ -92,6 +95,7 @@ class NfcpyReader(RawReader):
         technologies: Collection[Technology] = EVERY_TECHNOLOGY,
         model: str = "PN532",
         simulated: bool = False,
+        wait: Callable[[float], object] = time.sleep,
     ) -> None:
         self.port = _open(node, max(bauds), response_timeout_ms)
         info = DeviceInfo(
@@ -101,7 +105,7 @@ class NfcpyReader(RawReader):
             firmware=self.port.firmware,
             simulated=simulated,
         )
-        super().__init__(self.port, info, fast_read_pages=fast_read_pages, technologies=technologies)
+        super().__init__(self.port, info, fast_read_pages=fast_read_pages, technologies=technologies, wait=wait)
 
 
 def _open(node: str, baud: int, timeout_ms: int) -> Pn53xPort:
@@ -140,6 +144,7 @@ class _Opening:
                 present=self._present,
                 closing=(chipset.send_ack, device.mute, device.close),
                 release=self.release,
+                byte_seconds=_BITS_PER_BYTE / tty.baudrate,
             )
 
     def _present(self) -> bool:
