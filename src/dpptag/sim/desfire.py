@@ -4,9 +4,12 @@ A kind is a card with an NDEF application of 2 kB, its ``-BLANK`` a card as deli
 applications and files without a key: the delivered key settings 0Fh allow it. The full data sheets are not public; the
 command codes, fields and version bytes are those that libfreefare and the proxmark3 client use.
 
-What it has not: 3DES keys and the AES authentication of EV1 (1Ah, AAh), a change of the card's own key, value, record
-and backup files. The card and applications with DES keys take legacy authentication (0Ah), applications with AES keys
-on EV2 and EV3 AuthenticateEV2First.
+What it has not: 3DES keys, a change of keys in legacy sessions and of DES keys of applications, value, record and
+backup files. DES keys take legacy (0Ah) and ISO authentication (1Ah), AES keys AAh, and on EV2 and EV3
+AuthenticateEV2First; the card's own key is changed from DES to AES and back in sessions of EV1 (1Ah, AAh).
+
+Key settings (ChangeKeySettings): bit 0 the master key may be changed, bit 1 applications, files and settings are told
+without it, bit 2 applications or files are created without it, bit 3 these settings may be changed.
 
 A torn write keeps half of its last line: StandardData files are not protected from tearing. Of free memory only files
 are counted, in steps of 32 bytes.
@@ -22,7 +25,9 @@ from types import MappingProxyType
 from typing import Any, Final
 
 from dpptag.sim.chip import Kind
-from dpptag.sim.desfire_legacy import LegacyChip
+from dpptag.sim.des import BLOCK as DES_BLOCK
+from dpptag.sim.desfire_ev1 import Ev1Chip, Ev1Session
+from dpptag.sim.desfire_legacy import LegacySession
 from dpptag.sim.ev2 import Mode, NativeStatus
 from dpptag.sim.native import Random
 from dpptag.sim.native_memory import Application, DataFile, Key
@@ -34,6 +39,8 @@ _PRODUCTION: Final = bytes.fromhex("BA5434A5C04019")
 _DELIVERED_SETTINGS: Final = 0x0F
 _CHANGEABLE: Final = 0x08
 _FREE_CREATE: Final = 0x04
+_FREE_LISTING: Final = 0x02
+_KEY_CHANGEABLE: Final = 0x01
 _NDEF_SIZE: Final = 2048
 _MOST_KEYS: Final = 14
 _MOST_FILES: Final = 32
@@ -89,7 +96,7 @@ def ndef_application(generation: Generation) -> Application:
     )
 
 
-class Desfire(LegacyChip):
+class Desfire(Ev1Chip):
     """One card, ``stored`` as :meth:`record` gave it; with an empty mapping as delivered, or ``formatted`` for NDEF."""
 
     def __init__(
@@ -109,6 +116,7 @@ class Desfire(LegacyChip):
         elif formatted:
             self.applications = [ndef_application(generation)]
         self.settings: int = stored.get("settings", _DELIVERED_SETTINGS)
+        self.card = Key.restored(stored["card"]) if "card" in stored else Key(bytes(DES_BLOCK))
         self.signature = bytes.fromhex(stored.get("signature", "00" * 56))
         self.failure_limit = None
         self.knows_ev2 = generation.ev2
@@ -127,12 +135,14 @@ class Desfire(LegacyChip):
         return {
             "applications": [application.record() for application in self.applications],
             "settings": self.settings,
+            "card": self.card.record(),
             "signature": self.signature.hex(),
         }
 
     def native_commands(self) -> dict[int, Callable[[bytes], bytes]]:
         commands: dict[int, Callable[[bytes], bytes]] = {
             0x0A: self.legacy_challenge,
+            0x1A: self.iso_challenge,
             0x3D: partial(self.write_data, ins=0x3D),
             0x45: self._get_key_settings,
             0x51: self.get_card_uid,
@@ -146,13 +156,14 @@ class Desfire(LegacyChip):
             0x6D: self._get_df_names,
             0x6E: self._get_free_memory,
             0x6F: self._get_file_ids,
+            0xAA: self.aes_challenge,
             0xBD: partial(self.read_data, ins=0xBD),
             0xC4: self.change_key,
             0xCA: self._create_application,
             0xCD: self._create_file,
             0xDA: self._delete_application,
             0xDF: self._delete_file,
-            0xF5: self.get_file_settings,
+            0xF5: self._get_file_settings,
             0xFC: self._format,
         }
         if self.generation.ev2:
@@ -164,9 +175,8 @@ class Desfire(LegacyChip):
         return None if ins in (0x8D, 0xAD) else _FRAME
 
     def authentication_keys(self) -> list[Key]:
-        """None where they are not AES keys, as at PICC level."""
-        application = self.application
-        return application.keys if application is not None and application.aes else []
+        """None where they are not AES keys."""
+        return self.all_keys() if self.has_aes_keys() else []
 
     def write_kept(self, offset: int, data: bytes) -> bytes:
         return half_torn(offset, data)
@@ -228,10 +238,20 @@ class Desfire(LegacyChip):
         self._plain(0x6E, body)
         return self.closed(self._free_memory().to_bytes(3, "little"), Mode.MAC)
 
+    def _settings_now(self) -> int:
+        return self.settings if self.application is None else self.application.settings
+
+    def _listing(self) -> None:
+        """What is there is told to anyone, or with the master key of the card or application alone."""
+        by_master = self.session is not None and self.session.key_number == 0
+        if not self._settings_now() & _FREE_LISTING and not by_master:
+            raise StatusError(NativeStatus.AUTHENTICATION)
+
     def _get_key_settings(self, body: bytes) -> bytes:
+        self._listing()
         self._plain(0x45, body)
         if self.application is None:
-            return self.closed(bytes((self.settings, 0x01)), Mode.MAC)  # one DES key
+            return self.closed(bytes((self.settings, 0x81 if self.has_aes_keys() else 0x01)), Mode.MAC)
         keys = self.application.key_type & 0xC0 | len(self.application.keys)
         return self.closed(bytes((self.application.settings, keys)), Mode.MAC)
 
@@ -240,36 +260,65 @@ class Desfire(LegacyChip):
             raise StatusError(NativeStatus.PERMISSION_DENIED)
 
     def _change_key_settings(self, body: bytes) -> bytes:
-        """54h, in a legacy session alone: of the card or of the selected application, where they may be changed."""
+        """54h: of the card or of the selected application, where they may be changed."""
         session = self.need_session()
-        now = self.settings if self.application is None else self.application.settings
-        if session.key_number != 0 or not now & _CHANGEABLE:
+        if session.key_number != 0 or not self._settings_now() & _CHANGEABLE:
             raise StatusError(NativeStatus.PERMISSION_DENIED)
-        settings = self.deciphered(body)
-        if self.torn_before():
-            return b""
-        if self.application is None:
-            self.settings = settings
+        if isinstance(session, LegacySession):
+            settings = self.deciphered(body)
         else:
-            self.application.settings = settings
-        self.changes += 1
-        return b""
+            plain = self.opened(0x54, body, 0, Mode.FULL)
+            if len(plain) != 1:
+                raise StatusError(NativeStatus.LENGTH)
+            settings = plain[0]
+        if not self.torn_before():
+            if self.application is None:
+                self.settings = settings
+            else:
+                self.application.settings = settings
+            self.changes += 1
+        return self.closed(b"", Mode.FULL)
+
+    def change_key(self, body: bytes) -> bytes:
+        """C4h. Of the card's own key in sessions of EV1 alone; with its master key, where the settings allow it."""
+        session = self.need_session()
+        if body and body[0] & 0x3F == 0 and not self._settings_now() & _KEY_CHANGEABLE:
+            raise StatusError(NativeStatus.PERMISSION_DENIED)
+        if not isinstance(session, Ev1Session):
+            if self.application is None or isinstance(session, LegacySession):
+                raise StatusError(NativeStatus.INTEGRITY)
+            return super().change_key(body)
+        if session.key_number != 0:
+            raise StatusError(NativeStatus.AUTHENTICATION)
+        number, key = self.changed_key(session, body)
+        if not self.torn_before():
+            if self.application is None:
+                self.card = key
+            else:
+                self.application.keys[number] = key
+            self.changes += 1
+        if number == session.key_number:
+            self.session = None
+            return b""
+        return self.closed(b"", Mode.FULL)
 
     def _get_key_version(self, body: bytes) -> bytes:
         number = self._plain(0x64, body, 1)[0]
-        versions = [0] if self.application is None else [key.version for key in self.application.keys]
+        versions = [key.version for key in self.all_keys()]
         if number >= len(versions):
             raise StatusError(NativeStatus.NO_SUCH_KEY)
         return self.closed(bytes((versions[number],)), Mode.MAC)
 
     def _get_application_ids(self, body: bytes) -> bytes:
         self._at_picc_level()
+        self._listing()
         self._plain(0x6A, body)
         return self.closed(b"".join(application.aid for application in self.applications), Mode.MAC)
 
     def _get_df_names(self, body: bytes) -> bytes:
         """6Dh: of each application that has one AID, ISO file id and DF name, each in a frame of its own."""
         self._at_picc_level()
+        self._listing()
         self._plain(0x6D, body)
         named = [application for application in self.applications if application.iso_id is not None]
         self.answer_in_parts(
@@ -362,12 +411,18 @@ class Desfire(LegacyChip):
         return self.closed(b"", Mode.MAC)
 
     def _get_file_ids(self, body: bytes) -> bytes:
+        self._listing()
         self._plain(0x6F, body)
         if self.application is None:
             raise StatusError(NativeStatus.PERMISSION_DENIED)
         return self.closed(bytes(self.application.files), Mode.MAC)
 
+    def _get_file_settings(self, body: bytes) -> bytes:
+        self._listing()
+        return self.get_file_settings(body)
+
     def _get_iso_file_ids(self, body: bytes) -> bytes:
+        self._listing()
         self._plain(0x61, body)
         if self.application is None:
             raise StatusError(NativeStatus.PERMISSION_DENIED)
