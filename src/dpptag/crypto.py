@@ -316,6 +316,30 @@ def _aes(key: bytes, iv: bytes | None, data: bytes, *, encrypt: bool) -> bytes:
     return context.update(data) + context.finalize()
 
 
+DES_BYTES: Final = 8
+"""Single DES: key and block."""
+
+
+def des_cbc_encrypt(key: bytes, iv: bytes, data: bytes) -> bytes:
+    """Single DES, CBC of whole blocks: of use for the key that every DESFire card is delivered with, and no other."""
+    return _des(key, iv, data, encrypt=True)
+
+
+def des_cbc_decrypt(key: bytes, iv: bytes, data: bytes) -> bytes:
+    return _des(key, iv, data, encrypt=False)
+
+
+def _des(key: bytes, iv: bytes, data: bytes, *, encrypt: bool) -> bytes:
+    from cryptography.hazmat.decrepit.ciphers.algorithms import TripleDES
+    from cryptography.hazmat.primitives.ciphers import Cipher, modes
+
+    if len(key) != DES_BYTES:
+        raise ValueError("not a DES key")
+    cipher = Cipher(TripleDES(key * 3), modes.CBC(iv))  # three equal keys are single DES
+    context = cipher.encryptor() if encrypt else cipher.decryptor()
+    return context.update(data) + context.finalize()
+
+
 def aes_cmac(key: bytes, data: bytes) -> bytes:
     """AES-CMAC (RFC 4493), 16 bytes."""
     from cryptography.hazmat.primitives.ciphers.algorithms import AES

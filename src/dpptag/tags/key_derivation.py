@@ -31,14 +31,14 @@ def diversify(master: bytes, data: bytes) -> bytes:
     if not 1 <= len(data) <= _LONGEST_INPUT:
         raise ValueError("a diversification input has 1 to 31 bytes")
     block = _CONSTANT + data
-    first, second = _subkeys(master)
+    first, second = cmac_subkeys(master)
     whole = len(block) == _PADDED_BYTES
     padded = block if whole else (block + b"\x80").ljust(_PADDED_BYTES, b"\0")
     last = bytes(a ^ b for a, b in zip(padded[-AES_BYTES:], first if whole else second, strict=True))
     return aes_cbc_encrypt(master, bytes(AES_BYTES), padded[:-AES_BYTES] + last)[-AES_BYTES:]
 
 
-def _subkeys(key: bytes) -> tuple[bytes, bytes]:
+def cmac_subkeys(key: bytes) -> tuple[bytes, bytes]:
     """K1 and K2 of RFC 4493 section 2.3."""
     first = _doubled(aes_encrypt_block(key, bytes(AES_BYTES)))
     return first, _doubled(first)
