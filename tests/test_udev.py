@@ -78,7 +78,7 @@ def systemd_says(rules: Path, subsystem: str, properties: list[str], attributes:
         [*command, *properties, "--", *attributes], capture_output=True, text=True, check=False, timeout=60
     )
     if result.returncode and "Operation not permitted" in result.stderr:
-        pytest.skip("not installed: namespaces")
+        pytest.skip("not installed: name-spaces")
     assert result.returncode == 0, result.stderr
     return result.stdout
 

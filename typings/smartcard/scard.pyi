@@ -3,6 +3,8 @@ from collections.abc import Sequence
 SCARD_SCOPE_SYSTEM: int
 SCARD_SHARE_EXCLUSIVE: int
 SCARD_SHARE_SHARED: int
+SCARD_SHARE_DIRECT: int
+SCARD_ATTR_CHANNEL_ID: int
 SCARD_PROTOCOL_T0: int
 SCARD_PROTOCOL_T1: int
 SCARD_PCI_T0: int
@@ -25,3 +27,4 @@ def SCardConnect(context: int, reader: str, mode: int, protocols: int) -> tuple[
 def SCardReconnect(card: int, mode: int, protocols: int, initialization: int) -> tuple[int, int]: ...
 def SCardDisconnect(card: int, disposition: int) -> int: ...
 def SCardTransmit(card: int, pci: int, command: Sequence[int]) -> tuple[int, list[int]]: ...
+def SCardGetAttrib(card: int, attribute: int) -> tuple[int, list[int]]: ...

@@ -41,7 +41,7 @@ def open_nfc(
     if path.kind is DeviceKind.NFC_USB:
         return _open_usb(path, user_profiles, sysfs)
     if path.kind is DeviceKind.PCSC:
-        return _open_pcsc(path, user_profiles)
+        return _open_pcsc(path, user_profiles, sysfs)
     from dpptag.devices.nfcpy import NfcpyReader
     from dpptag.devices.profiles import load_profile
 
@@ -84,7 +84,9 @@ def _is_present(path: DevicePath, node: str | None, sysfs: Path) -> bool:
     if path.kind is DeviceKind.NFC_USB:
         device = device_at(path.node, sysfs)
         return device is not None and path.usb == (device.vendor, device.product)
-    return path.kind is DeviceKind.PCSC or Path(node or path.node).exists()
+    if path.kind is DeviceKind.PCSC:
+        return not path.port or device_at(path.port, sysfs) is not None
+    return Path(node or path.node).exists()
 
 
 def _open_usb(path: DevicePath, user_profiles: Path | None, sysfs: Path) -> NfcReader:
@@ -110,15 +112,26 @@ def _open_usb(path: DevicePath, user_profiles: Path | None, sysfs: Path) -> NfcR
     )
 
 
-def _open_pcsc(path: DevicePath, user_profiles: Path | None) -> NfcReader:
-    from dpptag.devices.pcsc_driver import PcscReader
+def _open_pcsc(path: DevicePath, user_profiles: Path | None, sysfs: Path) -> NfcReader:
+    """By name, and by the port where one was named: PC/SC numbers equal readers in the order in which they came."""
+    from dpptag.devices.pcsc_driver import PcscReader, reader_at
     from dpptag.devices.profiles import load_profile, profile_by_pcsc_name
 
     if path.profile:
         profile = load_profile(path.profile, user_dir=user_profiles)
     else:
         profile = profile_by_pcsc_name(path.node, user_dir=user_profiles)
-    return PcscReader(path.node, path=path.text, profile=profile)
+    if not path.port:
+        return PcscReader(path.node, path=path.text, profile=profile)
+    device = device_at(path.port, sysfs)
+    if device is None:
+        raise DeviceNotFound(
+            f"nothing is plugged in at port {path.port}",
+            action="plug the reader in there, or see `dpptag devices list`",
+            device=path.text,
+        )
+    name = reader_at(path.node, device.busnum, device.devnum)
+    return PcscReader(name, path=path.text, profile=profile)
 
 
 def _technologies(profile: NfcProfile) -> frozenset[Technology]:

@@ -16,10 +16,12 @@ FORMS: Final = (
     "nfc:tty:/dev/ttyUSB0?profile=NAME",
     "nfc:usb:072f:2200@1-2.3",
     "pcsc:READER NAME",
+    "pcsc:NAME@1-2.3",
     "sim:nfc",
     "sim:nfc?state=FILE&...",
 )
 
+_PORT: Final = re.compile(r"(.+)@([0-9]{1,3}-[0-9]{1,3}(?:\.[0-9]{1,3}){0,6})")
 _USB: Final = re.compile(r"nfc:usb:([0-9a-fA-F]{4}):([0-9a-fA-F]{4})(?:@([0-9]{1,3}-[0-9]{1,3}(?:\.[0-9]{1,3}){0,6}))?")
 
 
@@ -47,7 +49,8 @@ class DevicePath:
 
     ``node``: a serial reader's device node, a USB reader's physical port ("" where none was named), a PC/SC reader's
     name; "" for the simulator, which makes its own. ``usb`` is for USB readers alone. ``profile`` is "" where the model
-    decides. ``query`` is for the simulator, without ``profile``.
+    decides. ``query`` is for the simulator, without ``profile``. ``port``: a PC/SC reader's physical USB port, where
+    one was named.
     """
 
     text: str
@@ -56,6 +59,7 @@ class DevicePath:
     profile: str
     query: str
     usb: UsbModel | None = None
+    port: str = ""
 
     @property
     def simulated(self) -> bool:
@@ -63,8 +67,8 @@ class DevicePath:
 
 
 def parse_device_path(text: str) -> DevicePath:
-    """Parse ``nfc:tty:NODE``, ``nfc:usb:VVVV:PPPP@PORT`` or ``pcsc:READER NAME``, each with ``?profile=NAME`` behind
-    where wanted, or ``sim:nfc?QUERY``. Raises UsageError listing the forms."""
+    """Parse ``nfc:tty:NODE``, ``nfc:usb:VVVV:PPPP@PORT`` or ``pcsc:READER NAME`` (or ``pcsc:NAME@PORT``), each with
+    ``?profile=NAME`` behind where wanted, or ``sim:nfc?QUERY``. Raises UsageError listing the forms."""
     body, _, query = text.partition("?")
     profile = ""
     rest: list[str] = []
@@ -85,7 +89,9 @@ def parse_device_path(text: str) -> DevicePath:
             return DevicePath(text, DeviceKind.NFC_USB, found[3] or "", profile, "", usb)
         reader = body.removeprefix("pcsc:")
         if reader != body and reader.strip():
-            return DevicePath(text, DeviceKind.PCSC, reader, profile, "")
+            at_port = _PORT.fullmatch(reader)
+            name, port = (at_port[1], at_port[2]) if at_port else (reader, "")
+            return DevicePath(text, DeviceKind.PCSC, name, profile, "", port=port)
     raise UsageError(
         f"not a device: {text!r}",
         code="device-path",

@@ -36,6 +36,7 @@ TAGS_PER_CONTEXT: Final = 500
 _BUSY_SECONDS: Final = 1.0
 """Desktop services look at every new card for a moment; only who holds the reader for longer is in the way."""
 _BUSY_STEP: Final = 0.02
+_USB_CHANNEL: Final = 0x0020
 _PROTOCOLS: Final = scard.SCARD_PROTOCOL_T0 | scard.SCARD_PROTOCOL_T1
 _STANDARDS: Final = {CardKind.TYPE2: (0x00, 0x03), CardKind.TYPE3: (0x03, 0x00), CardKind.TYPE5: (0x02, 0x03)}
 """Protocol and layer that a transparent session is switched to."""
@@ -67,6 +68,42 @@ def _reader_names(context: int) -> tuple[str, ...]:
     if code:
         raise error_of(unsigned(code), "PC/SC")
     return tuple(names)
+
+
+def reader_at(name: str, busnum: int, devnum: int) -> str:
+    """The whole name of the reader that begins so and sits at this USB address; no card is touched.
+
+    The driver tells its channel (PC/SC part 3, 3.1.1: type 0020h USB, then bus and address). Raises DeviceNotFound,
+    with code ``device-ambiguous`` where one device has several such readers (slots), DeviceLost for no service.
+    """
+    context = _new_context(name)
+    try:
+        names = _reader_names(context)
+        wanted = _USB_CHANNEL << 16 | busnum << 8 | devnum
+        here = [known for known in names if known.startswith(name) and _channel(context, known) == wanted]
+    finally:
+        scard.SCardReleaseContext(context)
+    if len(here) == 1:
+        return here[0]
+    listed = "  ".join(f"'pcsc:{known}'" for known in here or names)
+    raise DeviceNotFound(
+        f"{len(here) or 'no'} PC/SC readers {name!r} at USB address {busnum:03}:{devnum:03}",
+        code="device-ambiguous" if here else None,
+        action=f"PC/SC knows: {listed}" if listed else "plug the reader in; PC/SC knows no reader at all",
+        device=name,
+    )
+
+
+def _channel(context: int, reader: str) -> int | None:
+    """Asked without a card and without taking the reader; None where its driver does not tell or somebody holds it."""
+    code, card, _ = scard.SCardConnect(context, reader, scard.SCARD_SHARE_DIRECT, 0)
+    if code:
+        return None
+    try:
+        code, value = scard.SCardGetAttrib(card, scard.SCARD_ATTR_CHANNEL_ID)
+    finally:
+        scard.SCardDisconnect(card, scard.SCARD_LEAVE_CARD)
+    return None if code or len(value) != 4 else int.from_bytes(bytes(value), "little")
 
 
 class PcscReader:

@@ -1,0 +1,61 @@
+"""Two equal PC/SC readers are told apart by the USB port they hang on, whatever PC/SC calls them now."""
+
+import json
+import subprocess
+import sys
+
+from tests.needs import ROOT
+from tests.usb_pcscd import needs_pcscd, pcscd_on
+from tests.usb_rig import PLAIN, SOURCE, UsbRig, usb_rig
+
+LEFT, RIGHT = "04a10000000001", "04a10000000002"
+
+
+def dpptag(rig: UsbRig, service: dict[str, str], *arguments: str) -> dict[str, object]:
+    done = subprocess.run(
+        [sys.executable, "-m", "dpptag", *arguments, "--json"],
+        env={"PATH": "/usr/bin:/bin", "PYTHONPATH": str(SOURCE), **rig.environment, **service},
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    value = json.loads(done.stdout)
+    return {"readers": value} if isinstance(value, list) else dict(value)
+
+
+def wait_for(count: int, service: dict[str, str]) -> None:
+    """Until PC/SC knows so many readers: it tells of a change by itself."""
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.usb_pcsc_client"],
+        env=PLAIN | service | {"PYTHONPATH": str(ROOT)},
+        cwd=ROOT,
+        input=f"readers {count}\n",
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+    assert len(json.loads(done.stdout.splitlines()[0])["readers"]) == count
+
+
+def test_equal_readers_keep_their_paths_when_pcsc_swaps_their_names() -> None:
+    needs_pcscd()
+    readers = (f"acr122u?uid={LEFT}&port=1-1", f"acr122u?uid={RIGHT}&port=1-2")
+    with usb_rig(*readers) as rig, pcscd_on(rig) as service:
+        wait_for(2, service)
+        listed = dpptag(rig, service, "devices", "list")["readers"]
+        assert isinstance(listed, list)
+        paths = {reader["port"]: reader["device"] for reader in listed if reader["port"]}
+        assert paths == {"1-1": "pcsc:ACS ACR122@1-1", "1-2": "pcsc:ACS ACR122@1-2"}
+        for _ in range(2):
+            for port, chip in (("1-1", LEFT), ("1-2", RIGHT)):
+                assert dpptag(rig, service, "tag", "read", "--device", paths[port])["chip"] == chip
+            rig.order(reader="unplug", port="1-1")
+            wait_for(1, service)
+            gone = dpptag(rig, service, "tag", "read", "--device", paths["1-1"])["error"]
+            assert isinstance(gone, dict)
+            assert (gone["code"], gone["exit_code"]) == ("device-not-found", 3)
+            rig.order(reader="replug", port="1-1")
+            wait_for(2, service)
