@@ -90,3 +90,27 @@ def test_a_serial_reader_counts_the_poll_on_the_wire_among_the_time_without_fiel
         assert reader.port.poll_lead_seconds == pytest.approx(11 * 10 / 921600)
     with connected() as (_, reader):
         assert reader.port.poll_lead_seconds == pytest.approx(11 * 10 / 115200)
+
+
+@pytest.fixture(scope="module")
+def soak() -> dict[str, Any]:
+    return report_of("nfc_soak.py", "--count", "60", "--mark", "30", "--line-count", "6")
+
+
+def test_the_last_encode_costs_the_host_commands_of_the_first(soak: dict[str, Any]) -> None:
+    """Selection 2, identification 4, 32 page writes, field off, selection 2, one FAST_READ."""
+    assert soak["soak"]["message_bytes"] == 118
+    assert soak["soak"]["host_commands"] == {"first": 42, "last": 42, "encodes_that_differ_from_the_first": 0}
+
+
+def test_nothing_is_left_open_after_an_encode(soak: dict[str, Any]) -> None:
+    growth = soak["soak"]["growth"]
+    assert (growth["open_files"], growth["threads"]) == (0, 0)
+    assert soak["memory_flat"]["allocated_blocks"]
+
+
+def test_every_tag_of_a_line_costs_the_same_host_commands(soak: dict[str, Any]) -> None:
+    """54: those of an encode with a digest, 46, and the polls that see the finished tag and find it gone."""
+    row = soak["line"]
+    assert (row["complete"], row["outcomes"]) == (True, {"encoded": 6})
+    assert row["host_commands"] == {"second": 54, "last": 54, "tags_by_host_commands": {"54": 5}}
