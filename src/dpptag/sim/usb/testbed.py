@@ -116,7 +116,7 @@ class Testbed:
         node = f"/dev/bus/usb/001/{number:03d}"
         device = UsbFs(reader, number, self.later, driver)
         self._bed.add_from_string(_device_entry(reader.model, port, number, serial, driver))
-        handler = self._handler_type(device)
+        handler = self._handler_type(device, f"{self._root}/ioctl{node}")
         self._handlers[number] = handler
         self._bed.attach_ioctl(node, handler)
         return device
@@ -143,11 +143,12 @@ class Testbed:
     def run(self) -> None:
         self.loop.run()
 
-    def _watch_newest_connection(self, function: Callable[[], None]) -> None:
-        """Call ``function`` once the peer of the connection just accepted has gone.
+    def _watch_newest_connection(self, path: str, function: Callable[[], None]) -> None:
+        """Call ``function`` once the peer of the connection just accepted at the socket ``path`` has gone.
 
         umockdev 0.17.16 declares client-vanished and never emits it, and does not see the end of a client that dies
-        while a call of its waits. So the socket is looked for among this process's descriptors, and watched.
+        while a call of its waits. So the socket is looked for among this process's descriptors, and watched. A client
+        that opens other devices too has connections at umockdev's other sockets: they say nothing of this one.
         """
         sockets = {inode: name for name in os.listdir(_DESCRIPTORS) if (inode := _socket_inode(name))}  # noqa: PTH208
         self._sockets &= sockets.keys()
@@ -157,7 +158,7 @@ class Testbed:
                 connection = socket.socket(fileno=os.dup(int(name)))
             except OSError:  # closed by one of GLib's threads meanwhile
                 continue
-            if connection.family != socket.AF_UNIX or not _accepted_under(connection, self._root):
+            if connection.family != socket.AF_UNIX or not _accepted_at(connection, path):
                 connection.close()
                 continue
             self._sockets.add(inode)
@@ -171,19 +172,20 @@ class Testbed:
                 self._glib.PRIORITY_DEFAULT, connection.fileno(), self._glib.IO_HUP | self._glib.IO_ERR, gone
             )
             return
-        self.later(_LOOK_AGAIN_MS, lambda: self._watch_newest_connection(function))
+        self.later(_LOOK_AGAIN_MS, lambda: self._watch_newest_connection(path, function))
 
     def _make_handler(self) -> Any:
         watch, broken = self._watch_newest_connection, self._glib.Error
 
         class Handler(self._umockdev.IoctlBase):  # type: ignore[misc,name-defined]
-            def __init__(self, device: UsbFs) -> None:
+            def __init__(self, device: UsbFs, path: str) -> None:
                 super().__init__()
                 self.device = device
+                self.path = path
 
             def do_client_connected(self, client: Any) -> None:
                 self.device.opened(client)
-                watch(lambda: self.device.closed(client))
+                watch(self.path, lambda: self.device.closed(client))
 
             def do_handle_ioctl(self, client: Any) -> bool:
                 call = _Call(client)
@@ -206,11 +208,10 @@ def _socket_inode(descriptor: str) -> str | None:
     return target if target.startswith("socket:") else None
 
 
-def _accepted_under(connection: socket.socket, root: str) -> bool:
-    """Whether this is the server's end of a connection to a socket in umockdev's folder."""
-    name = connection.getsockname()
+def _accepted_at(connection: socket.socket, path: str) -> bool:
+    """Whether this is the server's end of a connection to that socket."""
     listens = connection.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN)
-    return isinstance(name, str) and name.startswith(f"{root}/") and not listens
+    return connection.getsockname() == path and not listens
 
 
 def _device_entry(model: UsbModel, port: str, number: int, serial: str, driver: str | None) -> str:
