@@ -16,7 +16,7 @@ from dpptag.links import TagLink, Technology
 from dpptag.tags import type2, type2_protection, type3, type3_memory, type4, type4_tag, type5, type5_memory
 from dpptag.tags.offers import cannot_protect
 from dpptag.tags.protection import Lock, Protection, ProtectionPlan, ProtectionStep, TagKeys
-from dpptag.tags.tag import Content, ContentState, WritePlan, WriteStep
+from dpptag.tags.tag import Content, ContentState, WritePlan, WriteStep, refusal
 from dpptag.tags.tlv import message_room
 from dpptag.tags.type2_memory import CHIPS, ChipType, Type2Tag, chip_by_name, chip_by_version
 from dpptag.tags.type3 import Type3Tag
@@ -98,8 +98,22 @@ def read_back(link: TagLink, tag: Tag, message: bytes) -> bytes:
     """Field off and on, the same chip again, then compare the whole data area with ``message``.
 
     Returns the message as parsed from the bytes just read. Raises TagWriteFailed with place, wanted and got; TagLost
-    or TagSwapped by the link.
+    or TagSwapped by the link. Never TagRefused: that would say that the tag is untouched.
     """
+    try:
+        return _read_back(link, tag, message)
+    except TagRefused as refused:
+        raise TagWriteFailed(
+            f"the tag does not read back: {refused.message}",
+            action="do not ship this tag; write it again",
+            chip=tag.uid.hex(),
+            chip_type=tag.chip_name,
+            refusal=refused.code,
+            tag_state="written-unverified",
+        ) from refused
+
+
+def _read_back(link: TagLink, tag: Tag, message: bytes) -> bytes:
     if link.technology is Technology.TYPE2 and isinstance(tag, Type2Tag):
         return type2.read_back(link, tag, message)
     if link.technology is Technology.TYPE3 and isinstance(tag, Type3Tag):
@@ -130,6 +144,7 @@ def plan_protection(tag: Tag, protection: Protection, keys: TagKeys | None = Non
 def protect(link: TagLink, plan: ProtectionPlan, keys: TagKeys | None = None) -> None:
     """Carry out the steps, each read back before the next, then prove the whole: nothing to return, or an error.
 
+    The tag is read again first: steps done meanwhile are left out, and nothing is done that the plan did not show.
     Repeating it on a tag on which an earlier run stopped finishes the work; on one that has it all, it only proves it.
     Raises TagRefused (nothing done), TagWriteFailed (a step does not read back, or is not in force), TagLost, TagNak.
     """
@@ -140,14 +155,33 @@ def protect(link: TagLink, plan: ProtectionPlan, keys: TagKeys | None = None) ->
             wanted=plan.uid.hex(),
             got=link.uid.hex(),
         )
+    if plan.protection.is_none:
+        return
     if link.technology is Technology.TYPE2:
         type2_protection.protect(link, plan, keys)
     elif link.technology is Technology.TYPE3:
-        type3.protect(link, plan, keys)
+        type3.protect(link, _still_true(plan, type3.identify(link), keys), keys)
     elif link.technology is Technology.TYPE4:
         type4.protect(link, plan, keys)
     else:
-        type5.protect(link, plan, keys)
+        type5.protect(link, _still_true(plan, type5.identify(link), keys), keys)
+
+
+def _still_true(plan: ProtectionPlan, tag: Type3Tag | Type5Tag, keys: TagKeys | None) -> ProtectionPlan:
+    """What of ``plan`` the tag, just read, still lacks. Raises TagRefused for a step that the plan did not show.
+
+    The steps of these chips say what the message was when they were planned: its length stands in one of them.
+    """
+    now = plan_protection(tag, plan.protection, keys)
+    if not set(now.steps) <= set(plan.steps):
+        raise refusal(
+            tag.uid,
+            "tag-changed",
+            f"this {tag.chip_name} is no longer as it was when this was planned",
+            "plan it again",
+            chip_type=tag.chip_name,
+        )
+    return now
 
 
 def write_and_verify(link: TagLink, tag: Tag, message: bytes, *, allow_format: bool = False) -> bytes:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from dpptag.errors import TagLost, TagNak, TagWriteFailed
+from dpptag.errors import TagLost, TagNak, TagRefused, TagWriteFailed
 from dpptag.links.nfc import Type5Link
 from dpptag.tags.protection import ProtectionStep, TagKeys
 from dpptag.tags.tag import refusal
@@ -99,11 +99,15 @@ def take_password_step(link: Type5Link, chip: Type5Chip, step: ProtectionStep, k
         _protect_area(link, chip, keys)
 
 
-def check_can_protect(link: Type5Link, chip: Type5Chip) -> None:
-    """Raises TagRefused before the first step, where one of the next would fail."""
-    if chip.password is not PasswordKind.ST25DV:
-        return
-    if configuration(link, _ENDA1) != _WHOLE_MEMORY or configuration(link, _LOCK_CFG):
+def check_can_protect(link: Type5Link, chip: Type5Chip, steps: tuple[ProtectionStep, ...]) -> None:
+    """Raises TagRefused before the first step, where one of the next would fail.
+
+    Every password that ``steps`` set must be the delivered one or the one derived: else a tag would be locked for ever
+    and then refused.
+    """
+    if chip.password is PasswordKind.ST25DV and (
+        configuration(link, _ENDA1) != _WHOLE_MEMORY or configuration(link, _LOCK_CFG)
+    ):
         raise refusal(
             link.uid,
             "tag-configuration",
@@ -111,20 +115,47 @@ def check_can_protect(link: Type5Link, chip: Type5Chip) -> None:
             "take a tag as delivered",
             chip_type=chip.name,
         )
+    for step in steps:
+        if step.unit == "password" and not _has_one_of(link, chip, step.at, step.data, bytes(len(step.data))):
+            raise _foreign_password(link, chip, step.at)
+    if chip.password is PasswordKind.ICODE and page_protection(link)[1] & WRITE_BITS != WRITE_BITS:
+        link.reselect()
+        if not give_password(link, chip, _ICODE_READ, bytes(4)):
+            raise _foreign_read_password(link, chip)
+    link.reselect()
+
+
+def _has_one_of(link: Type5Link, chip: Type5Chip, number: int, *passwords: bytes) -> bool:
+    return any(give_password(link, chip, number, password) for password in passwords)
+
+
+def _foreign_password(link: Type5Link, chip: Type5Chip, number: int) -> TagRefused:
+    return refusal(
+        link.uid,
+        "tag-password",
+        f"password {number} is neither the one derived for this chip nor the delivered one: nothing was set",
+        "name the master key under which the tag was protected, or take another tag",
+        chip_type=chip.name,
+        password=number,
+    )
+
+
+def _foreign_read_password(link: Type5Link, chip: Type5Chip) -> TagRefused:
+    return refusal(
+        link.uid,
+        "tag-password",
+        "the read password is not the delivered one, so the page protection cannot be set",
+        "take another tag",
+        chip_type=chip.name,
+        password=_ICODE_READ,
+    )
 
 
 def _set_password(link: Type5Link, chip: Type5Chip, step: ProtectionStep) -> None:
     if give_password(link, chip, step.at, step.data):
         return  # an earlier run came this far
     if not give_password(link, chip, step.at, bytes(len(step.data))):
-        raise refusal(
-            link.uid,
-            "tag-password",
-            f"password {step.at} is neither the one derived for this chip nor the delivered one: nothing was set",
-            "name the master key under which the tag was protected, or take another tag",
-            chip_type=chip.name,
-            password=step.at,
-        )
+        raise _foreign_password(link, chip, step.at)
     code, maker = (_WRITE_PASSWORD, NXP) if chip.password is PasswordKind.ICODE else (_ST_WRITE_PASSWORD, ST)
     write_command(link, code, maker + bytes((step.at,)) + step.data, secret=True)
     link.reselect()
@@ -139,14 +170,7 @@ def _protect_pages(link: Type5Link, chip: Type5Chip, keys: TagKeys) -> None:
         return
     link.reselect()
     if not give_password(link, chip, _ICODE_READ, bytes(4)):
-        raise refusal(
-            link.uid,
-            "tag-password",
-            "the read password is not the delivered one, so the page protection cannot be set",
-            "take another tag",
-            chip_type=chip.name,
-            password=_ICODE_READ,
-        )
+        raise _foreign_read_password(link, chip)
     open_for_writing(link, chip, keys)
     write_command(link, _PROTECT_PAGE, NXP + bytes((pointer, condition | WRITE_BITS)))
     link.reselect()
@@ -158,15 +182,8 @@ def _protect_area(link: Type5Link, chip: Type5Chip, keys: TagKeys) -> None:
     if configuration(link, RFA1SS) == _WRITE_WITH_PASSWORD_1:
         return
     secret = keys.key(link.uid, CONFIGURATION_PURPOSE)[:8]
-    if not any(give_password(link, chip, _ST_CONFIGURATION, password) for password in (bytes(8), secret)):
-        raise refusal(
-            link.uid,
-            "tag-password",
-            "the configuration password is neither the delivered one nor the one derived for this chip",
-            "take another tag",
-            chip_type=chip.name,
-            password=_ST_CONFIGURATION,
-        )
+    if not _has_one_of(link, chip, _ST_CONFIGURATION, bytes(8), secret):
+        raise _foreign_password(link, chip, _ST_CONFIGURATION)
     write_command(link, _WRITE_CONFIGURATION, ST + bytes((RFA1SS, _WRITE_WITH_PASSWORD_1)))
     link.reselect()
     if configuration(link, RFA1SS) != _WRITE_WITH_PASSWORD_1:

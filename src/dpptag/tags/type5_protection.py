@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 from typing import Final
 
-from dpptag.errors import TagLost, TagNak, TagWriteFailed
+from dpptag.errors import TagLost, TagNak, TagRefused, TagWriteFailed
 from dpptag.links.nfc import Technology, Type5Link
 from dpptag.tags.protection import Lock, Protection, ProtectionPlan, ProtectionStep, TagKeys
 from dpptag.tags.tag import ContentState, refusal
@@ -140,17 +140,29 @@ def protect(link: Type5Link, plan: ProtectionPlan, keys: TagKeys | None) -> None
     before = read_memory(link, chip)
     _check_whole(plan, chip, before)
     if plan.protection.password:
-        check_can_protect(link, chip)
+        check_can_protect(link, chip, plan.steps)
     if plan.protection.lock is Lock.PERMANENT and is_password_protected(link, chip):
         open_for_writing(link, chip, keys)
-    for step in plan.steps:
-        if step.unit == "block":
-            _write(link, plan, step)
-        elif step.unit == "lock":
-            _lock(link, plan, step.at)
-        elif keys is not None:
-            take_password_step(link, chip, step, keys)
-    _prove(link, plan, chip, before, keys)
+    try:
+        for step in plan.steps:
+            if step.unit == "block":
+                _write(link, plan, step)
+            elif step.unit == "lock":
+                _lock(link, plan, step.at)
+            elif keys is not None:
+                take_password_step(link, chip, step, keys)
+        _prove(link, plan, chip, before, keys)
+    except TagRefused as refused:  # it would say that nothing was done
+        if not plan.steps:
+            raise
+        raise TagWriteFailed(
+            f"after blocks or passwords were changed: {refused.message}",
+            action="do not ship this tag; protect it again",
+            chip=plan.uid.hex(),
+            chip_type=plan.chip_name,
+            refusal=refused.code,
+            tag_state="unknown",
+        ) from refused
 
 
 def _check_whole(plan: ProtectionPlan, chip: Type5Chip, memory: bytes) -> Cc:

@@ -88,6 +88,17 @@ def test_a_tag_without_a_whole_message_is_never_locked(block: bytes) -> None:
     assert chip.blocks[0x88][:2] == b"\xff\xff"
 
 
+def test_a_plan_for_another_message_locks_nothing() -> None:
+    chip = felica_with(MESSAGE)
+    link = FelicaChipLink(chip)
+    plan = plan_protection(identify(link), LOCK)
+    chip.blocks.update(felica_with(message_of(100, seed=5)).blocks)
+    with pytest.raises(TagRefused) as caught:
+        protect(link, plan)
+    assert caught.value.code == "tag-changed"
+    assert link.written == []
+
+
 def test_a_plan_can_be_made_before_the_tag_is_written() -> None:
     blank = identify(FelicaChipLink(FelicaLite(LITE_S, IDM)))
     planned = plan_protection(replace(blank, content=Content(ContentState.MESSAGE, MESSAGE)), LOCK)

@@ -281,3 +281,21 @@ def test_whatever_the_memory_holds_identify_answers_or_refuses(blocks: dict[int,
         return
     apply(link, plan)
     assert read_back(link, tag, OTHER) == OTHER
+
+
+def test_a_read_back_that_is_refused_is_no_refusal_of_an_untouched_tag(monkeypatch: pytest.MonkeyPatch) -> None:
+    chip = type5_with(MESSAGE)
+    link = Type5ChipLink(chip)
+    tag = identify(link)
+    apply(link, plan_write(tag, OTHER))
+
+    def closed(*_: object) -> bytes:
+        raise TagNak("error", error=0x0F)
+
+    monkeypatch.setattr(link, "read", closed)
+    with pytest.raises(TagWriteFailed) as caught:
+        read_back(link, tag, OTHER)
+    assert (caught.value.facts["refusal"], caught.value.facts["tag_state"]) == (
+        "tag-read-protected",
+        "written-unverified",
+    )

@@ -21,10 +21,11 @@ from dpptag.tags import (
     plan_protection,
     plan_write,
     protect,
+    type5_protection,
 )
 from tests.unit.tags.chip_link import message_of
 from tests.unit.tags.test_type2_tear import TEARS
-from tests.unit.tags.type5_link import Keys, Type5ChipLink, type5_with, uid_of
+from tests.unit.tags.type5_link import Keys, Type5ChipLink, put_memory, type5_with, uid_of
 
 MESSAGE = message_of(60)
 LOCK = Protection(lock=Lock.PERMANENT)
@@ -271,6 +272,40 @@ def test_a_password_that_is_neither_ours_nor_the_delivered_one_is_refused() -> N
     with pytest.raises(TagRefused):
         protected(chip, PASSWORD)
     assert chip.custom.registers[4] == 0
+
+
+@pytest.mark.parametrize("number", [1, 2])
+def test_a_foreign_password_is_refused_before_anything_is_locked_for_ever(number: int) -> None:
+    chip = type5_with(MESSAGE)
+    assert isinstance(chip.custom, Icode)
+    chip.custom.passwords[number] = b"abcd"
+    before = chip.changes
+    with pytest.raises(TagRefused) as caught:
+        protected(chip, BOTH)
+    assert (caught.value.code, caught.value.facts["tag_state"]) == ("tag-password", "untouched")
+    assert (chip.locked, chip.changes) == (set(), before)
+
+
+def test_what_is_refused_after_a_change_is_a_failure_and_no_refusal(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(type5_protection, "check_can_protect", lambda *_: None)  # the password turns foreign behind it
+    chip = type5_with(MESSAGE)
+    assert isinstance(chip.custom, Icode)
+    chip.custom.passwords[2] = b"abcd"
+    with pytest.raises(TagWriteFailed) as caught:
+        protected(chip, BOTH)
+    assert chip.locked
+    assert (caught.value.facts["refusal"], caught.value.facts["tag_state"]) == ("tag-password", "unknown")
+
+
+def test_a_plan_for_what_the_tag_held_before_locks_nothing() -> None:
+    chip = type5_with(MESSAGE)
+    link = Type5ChipLink(chip)
+    plan = plan_protection(identify(link), LOCK)
+    put_memory(chip, b"".join(type5_with(message_of(40, seed=3), cc="E140000100000026").memory))
+    before = chip.changes
+    with pytest.raises(TagRefused) as caught:
+        protect(link, plan)
+    assert (caught.value.code, chip.changes) == ("tag-changed", before)
 
 
 def test_st25dv_with_other_areas_is_refused_before_the_first_step() -> None:
