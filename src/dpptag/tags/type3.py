@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import Final
 
 from dpptag.codec.ndef import decode_message
-from dpptag.errors import DeviceError, PlanError, TagError, TagNak, TagSwapped, TagWriteFailed
+from dpptag.errors import DeviceError, TagError, TagNak, TagSwapped, TagWriteFailed
 from dpptag.links import FelicaLink, Technology
 from dpptag.tags.tag import ContentState, WritePlan, WriteStep, refusal
 from dpptag.tags.type3_memory import (
@@ -89,8 +89,8 @@ def identify(link: FelicaLink) -> Type3Tag:
 def plan_write(tag: Type3Tag, message: bytes, *, allow_format: bool = False, rewrite: bool = False) -> WritePlan:
     """The block writes that leave ``tag`` with exactly ``message``; pure, nothing is sent.
 
-    The data area behind the message becomes zeros. Raises NdefError if ``message`` is no NDEF message, PlanError if it
-    is too long, TagRefused if the tag cannot take it.
+    The data area behind the message becomes zeros. Raises NdefError if ``message`` is no NDEF message, TagRefused if
+    the tag cannot take it.
     """
     if message:
         decode_message(message)
@@ -102,14 +102,16 @@ def plan_write(tag: Type3Tag, message: bytes, *, allow_format: bool = False, rew
             "take a tag that is NDEF formatted or blank",
             chip_type=tag.chip.name,
         )
-    if len(message) > tag.capacity:
-        raise PlanError(
-            f"the message has {len(message)} bytes, the data area has room for {tag.capacity}",
-            code="ndef-too-large",
-            action="shorten the message or take a larger chip",
-            length=len(message),
-            room=tag.capacity,
-            missing=len(message) - tag.capacity,
+    missing = len(message) - tag.message_room
+    if missing > 0:
+        raise refusal(
+            tag.uid,
+            "tag-too-small",
+            f"{len(message)} bytes of NDEF do not fit into this {tag.chip.name}: {missing} too many",
+            "shorten the message or take a larger chip",
+            chip_type=tag.chip.name,
+            room=tag.message_room,
+            missing=missing,
         )
     area = message.ljust(tag.capacity, b"\0")
     formatting = tag.content.state is ContentState.UNFORMATTED

@@ -76,8 +76,8 @@ def identify(link: Type5Link) -> Type5Tag:
 def plan_write(tag: Type5Tag, message: bytes, *, allow_format: bool = False, rewrite: bool = False) -> WritePlan:
     """The block writes that leave ``tag`` with exactly ``message``; pure, nothing is sent.
 
-    Raises NdefError if ``message`` is no NDEF message, PlanError if it is too long, TagRefused if the tag cannot take
-    it. With ``allow_format`` an empty tag whose CC gives less than the chip has is formatted anew, if it must be.
+    Raises NdefError if ``message`` is no NDEF message, TagRefused if the tag cannot take it. With ``allow_format`` an
+    empty tag whose CC gives less than the chip has is formatted anew, if it must be.
     """
     if message:
         decode_message(message)
@@ -90,6 +90,17 @@ def plan_write(tag: Type5Tag, message: bytes, *, allow_format: bool = False, rew
             chip_type=tag.chip.name,
         )
     cc = _cc_for(tag, message, allow_format=allow_format)
+    room = message_room(cc.area_bytes)
+    if len(message) > room:
+        raise refusal(
+            tag.uid,
+            "tag-too-small",
+            f"{len(message)} bytes of NDEF do not fit into this {tag.chip.name}: {len(message) - room} too many",
+            "shorten the message or take a larger chip",
+            chip_type=tag.chip.name,
+            room=room,
+            missing=len(message) - room,
+        )
     area = build_area(message, cc.area_bytes)
     rewrite_until = cc.first_block + (len(message) + 4) // BLOCK_BYTES if rewrite else 0
     steps = _steps(tag, cc, area, rewrite_until)
@@ -242,7 +253,7 @@ def read_back(link: Type5Link, tag: Type5Tag, message: bytes) -> bytes:
 
 
 def _check_system_information(link: Type5Link, chip: Type5Chip) -> None:
-    """Get System Information must name the same UID, memory size and IC. Raises TagRefused."""
+    """Get System Information must name the same UID and, where it tells it, the same memory size. Raises TagRefused."""
     try:
         answer = link.command(_SYSTEM_INFORMATION)
     except TagNak as error:
