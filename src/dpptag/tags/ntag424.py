@@ -23,15 +23,14 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from dpptag.codec.ndef import decode_message
-from dpptag.errors import TagRefused
 from dpptag.links.nfc import Technology
 from dpptag.tags.ntag424_settings import FREE, NEVER, SDM, FileSettings, access_rights, sdm_block
 from dpptag.tags.protection import Lock, Protection, ProtectionPlan, ProtectionStep, TagKeys
 from dpptag.tags.sun import FILE_PURPOSE, META_PURPOSE
-from dpptag.tags.tag import ContentState, refusal
+from dpptag.tags.tag import ContentState
 from dpptag.tags.type4_cc import NEVER as CC_NEVER
 from dpptag.tags.type4_cc import WRITE_ACCESS_AT
-from dpptag.tags.type4_tag import LENGTH_BYTES, Type4Tag
+from dpptag.tags.type4_tag import LENGTH_BYTES, Type4Tag, refused_tag
 
 KEY0_PURPOSE: Final = "ntag424-key0"
 PURPOSES: Final = {0: KEY0_PURPOSE, 1: META_PURPOSE, 2: FILE_PURPOSE}
@@ -214,7 +213,3 @@ def _sdm_for(tag: Type4Tag) -> bytes:
 
 def _is_hex(text: bytes) -> bool:
     return all(char in b"0123456789abcdefABCDEF" for char in text)
-
-
-def refused_tag(tag: Type4Tag, code: str, what: str, action: str) -> TagRefused:
-    return refusal(tag.uid, code, f"this {tag.chip_name} {what}", action, chip_type=tag.chip_name)

@@ -20,7 +20,6 @@ from dpptag.tags.ntag424 import (
     PURPOSES,
     Wanted,
     missing_steps,
-    refused_tag,
     wanted_of,
 )
 from dpptag.tags.ntag424_channel import Ev2Channel, Mode, Random, authenticate
@@ -29,7 +28,7 @@ from dpptag.tags.protection import ProtectionPlan, ProtectionStep, TagKeys
 from dpptag.tags.sun import FILE_PURPOSE, META_PURPOSE, SunOutcome, check_sun, parse_sun
 from dpptag.tags.type4_apdu import CC_FILE, Status, exchange, read_binary, select_application, select_file, update_apdu
 from dpptag.tags.type4_identify import GET_FILE_SETTINGS, identify, key_version
-from dpptag.tags.type4_tag import LENGTH_BYTES, Type4Tag
+from dpptag.tags.type4_tag import LENGTH_BYTES, Type4Tag, refused_tag
 
 DELIVERED_KEY: Final = bytes(16)
 _CHANGE_KEY: Final = 0xC4

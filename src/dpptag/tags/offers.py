@@ -5,7 +5,7 @@ from __future__ import annotations
 from dpptag.tags.protection import Lock, Protection
 from dpptag.tags.type2_chips import chip_by_name
 from dpptag.tags.type3_memory import CHIPS as FELICA_CHIPS
-from dpptag.tags.type4_tag import NTAG424, NTAG424_TAMPER
+from dpptag.tags.type4_tag import DESFIRE_NAMES, NTAG424, NTAG424_TAMPER
 from dpptag.tags.type5_memory import CHIPS as TYPE5_CHIPS
 
 
@@ -14,6 +14,8 @@ def cannot_protect(chip_name: str, protection: Protection) -> str | None:
     if protection.sun and chip_name not in (NTAG424.name, NTAG424_TAMPER.name):
         return "it has no SUN (an NTAG 424 DNA has)"
     locks = protection.lock is Lock.PERMANENT
+    if locks and not protection.password and chip_name in DESFIRE_NAMES:
+        return "its master key as delivered deletes what was locked: ask for the password too"
     type2 = chip_by_name(chip_name)
     if type2 is not None:
         if protection.password and type2.configuration is None:

@@ -15,7 +15,10 @@ from dpptag.links.nfc import Technology
 
 @unique
 class Lock(Enum):
-    """``PERMANENT``: the data area and what describes it can never be written again, by nobody."""
+    """``PERMANENT``: the data area and what describes it can never be written again, by nobody.
+
+    A DESFire takes it with a password alone, and whoever can derive its keys can still delete all of it.
+    """
 
     NONE = "none"
     PERMANENT = "permanent"

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from dpptag.errors import DeviceError, TagError, TagNak, TagSwapped, TagWriteFailed
 from dpptag.links.nfc import ApduLink
-from dpptag.tags import ntag424, ntag424_protect, type4_st25ta
+from dpptag.tags import desfire, desfire_protect, ntag424, ntag424_protect, type4_st25ta
 from dpptag.tags.protection import Protection, ProtectionPlan, TagKeys
-from dpptag.tags.tag import WritePlan, WriteStep, refusal
+from dpptag.tags.tag import WritePlan, WriteStep
 from dpptag.tags.type4_apdu import (
     CC_FILE,
     Status,
@@ -154,18 +154,7 @@ def plan_protection(tag: Type4Tag, protection: Protection, keys: TagKeys | None)
         return ntag424.plan_protection(tag, protection, keys)
     if tag.chip.family is Type4Family.ST25TA:
         return type4_st25ta.plan_protection(tag, protection, keys)
-    if protection.is_none:
-        return ProtectionPlan(tag.technology, tag.uid, tag.chip_name, protection, ())
-    # Files can be made read-only here, but whoever has the PICC master key deletes the application and makes another;
-    # as delivered that key is known to everybody. Calling that a lock would be false.
-    raise refusal(
-        tag.uid,
-        "tag-no-protection",
-        f"a {tag.chip_name} cannot be locked by its files alone: the card's master key, which this program does not "
-        "manage, deletes whole applications",
-        "take an NTAG 424 DNA or an ST25TA for locks and keys",
-        chip_type=tag.chip_name,
-    )
+    return desfire.plan_protection(tag, protection, keys)
 
 
 def protect(link: ApduLink, plan: ProtectionPlan, keys: TagKeys | None) -> None:
@@ -185,4 +174,4 @@ def protect(link: ApduLink, plan: ProtectionPlan, keys: TagKeys | None) -> None:
     elif tag.chip.family is Type4Family.ST25TA:
         type4_st25ta.protect(link, tag, plan, keys)
     else:
-        plan_protection(tag, plan.protection, keys)  # refuses
+        desfire_protect.protect(link, tag, plan, keys)

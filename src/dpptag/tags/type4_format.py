@@ -31,17 +31,23 @@ CREATE_FILE: Final = 0xCD
 COMMAND: Final = "command"
 """``unit`` of a step that is a native command; ``at`` is its code."""
 
-_AID: Final = bytes.fromhex("010000")  # 000001h, low byte first
+APPLICATION: Final = bytes.fromhex("010000")
+"""Identifier of the application, 000001h, low byte first."""
 _DF_FILE: Final = bytes.fromhex("10E1")  # ISO file identifier E110h of the application, low byte first
-_KEY_SETTINGS: Final = bytes.fromhex("0FA1")  # all free, key can be changed; one AES key, two-byte file identifiers
-_RIGHTS: Final = access_rights(read=FREE, write=FREE, read_write=FREE, change=FREE)
+DELIVERED_SETTINGS: Final = 0x0F
+"""Key settings: all free, the key can be changed. A card is delivered with them too."""
+APPLICATION_KEYS: Final = 0x81
+"""One AES key."""
+_FILE_IDENTIFIERS: Final = 0x20  # of two bytes, for the files of the application
+_KEY_SETTINGS: Final = bytes((DELIVERED_SETTINGS, APPLICATION_KEYS | _FILE_IDENTIFIERS))
+FORMATTED_RIGHTS: Final = access_rights(read=FREE, write=FREE, read_write=FREE, change=FREE)
 
 
 def format_steps(missing: frozenset[str]) -> list[WriteStep]:
     """What makes an empty NDEF tag of the chip, in order."""
     steps = []
     if "application" in missing:
-        data = _AID + _KEY_SETTINGS + _DF_FILE + NDEF_APPLICATION
+        data = APPLICATION + _KEY_SETTINGS + _DF_FILE + NDEF_APPLICATION
         steps.append(WriteStep(COMMAND, CREATE_APPLICATION, data, "create the NDEF application"))
     if "ndef file" in missing:
         data = _created(NDEF_NUMBER, NDEF_FILE, FORMATTED_BYTES)
@@ -59,7 +65,7 @@ def missing_parts(numbers: set[int], known: Mapping[int, FileSettings]) -> froze
     sizes = {NDEF_NUMBER: FORMATTED_BYTES, CC_NUMBER: len(FORMATTED_CC)}
     if numbers - sizes.keys() or (CC_NUMBER in numbers and NDEF_NUMBER not in numbers):
         return None
-    if any(settings.size != sizes[number] or settings.rights != _RIGHTS for number, settings in known.items()):
+    if any(settings.size != sizes[number] or settings.rights != FORMATTED_RIGHTS for number, settings in known.items()):
         return None
     missing = {"cc"}
     if NDEF_NUMBER not in numbers:
@@ -71,4 +77,4 @@ def missing_parts(numbers: set[int], known: Mapping[int, FileSettings]) -> froze
 
 def _created(number: int, file: int, size: int) -> bytes:
     """Number, ISO identifier (low byte first), plain communication, rights, size (low byte first)."""
-    return bytes((number,)) + file.to_bytes(2, "little") + b"\0" + _RIGHTS + size.to_bytes(3, "little")
+    return bytes((number,)) + file.to_bytes(2, "little") + b"\0" + FORMATTED_RIGHTS + size.to_bytes(3, "little")

@@ -11,6 +11,7 @@ from typing import Final
 
 from dpptag.errors import TagLost, TagNak
 from dpptag.links.nfc import ApduLink
+from dpptag.tags.desfire_card import read_card
 from dpptag.tags.ntag424_settings import FileSettings, parse_settings
 from dpptag.tags.tag import Content, ContentState, refusal
 from dpptag.tags.type4_apdu import (
@@ -170,6 +171,7 @@ def _read(link: ApduLink, chip: Type4Chip) -> Type4Tag:
         settings,
         cc_settings,
         _key_versions(link) if chip.family is Type4Family.NTAG424 else b"",
+        card=read_card(link, in_application=True) if chip.family is Type4Family.DESFIRE else None,
         memory=memory,
     )
 
@@ -259,6 +261,6 @@ def _partly_formatted(link: ApduLink, chip: Type4Chip) -> Type4Tag:
 
 def _unformatted(link: ApduLink, chip: Type4Chip, missing: frozenset[str]) -> Type4Tag:
     reason = f"no NDEF application: {', '.join(sorted(missing))} missing"
-    return Type4Tag(
-        link.uid, chip, b"", None, FORMATTED_BYTES, Content(ContentState.UNFORMATTED, reason=reason), missing=missing
-    )
+    content = Content(ContentState.UNFORMATTED, reason=reason)
+    card = read_card(link, in_application="application" not in missing)
+    return Type4Tag(link.uid, chip, b"", None, FORMATTED_BYTES, content, missing=missing, card=card)

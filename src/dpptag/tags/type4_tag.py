@@ -12,10 +12,11 @@ from enum import Enum, unique
 from typing import Final, Literal
 
 from dpptag.codec.ndef import decode_message
-from dpptag.errors import NdefError
+from dpptag.errors import NdefError, TagRefused
 from dpptag.links.nfc import Technology
+from dpptag.tags.desfire_card import DesfireCard
 from dpptag.tags.ntag424_settings import FileSettings
-from dpptag.tags.tag import Content, ContentState
+from dpptag.tags.tag import Content, ContentState, refusal
 from dpptag.tags.type4_apdu import OFFSET_LIMIT
 from dpptag.tags.type4_cc import FREE, CapabilityContainer
 
@@ -47,6 +48,7 @@ _DESFIRE: Final = {  # hardware and software major version
     (0x12, 2): Type4Chip("DESFire EV2", Type4Family.DESFIRE),
     (0x33, 3): Type4Chip("DESFire EV3", Type4Family.DESFIRE),
 }
+DESFIRE_NAMES: Final = frozenset(chip.name for chip in _DESFIRE.values())
 _ST25TA: Final = {  # product code: second byte of the UID
     **dict.fromkeys((0xE5, 0xD5, 0xE4), Type4Chip("ST25TA512", Type4Family.ST25TA)),
     **dict.fromkeys((0xE2, 0xE3, 0xA2, 0xA3, 0xF2, 0xF3), Type4Chip("ST25TA02K", Type4Family.ST25TA)),
@@ -95,7 +97,8 @@ class Type4Tag:
     ``capacity``: bytes of the NDEF file that may be used, its length bytes included. ``memory``: the beginning of that
     file as read: at least as far as its message goes. ``settings`` and ``cc_settings``: of the NDEF file and the CC,
     where the chip tells them. ``key_versions``: of keys 0 to 2 (NTAG 424 DNA), else empty. ``missing``: what formatting
-    has left to make on a chip without a whole NDEF application, None where that is no question.
+    has left to make on a chip without a whole NDEF application, None where that is no question. ``card``: keys and key
+    settings of a DESFire, None elsewhere and where it does not tell them.
     """
 
     uid: bytes
@@ -108,6 +111,7 @@ class Type4Tag:
     cc_settings: FileSettings | None = None
     key_versions: bytes = b""
     missing: frozenset[str] | None = None
+    card: DesfireCard | None = None
     memory: bytes = field(default=b"", repr=False)
 
     @property
@@ -156,6 +160,11 @@ def without(data: bytes, places: Iterable[range]) -> bytes:
         inside = range(min(place.start, len(masked)), min(place.stop, len(masked)))
         masked[inside.start : inside.stop] = bytes(len(inside))
     return bytes(masked)
+
+
+def refused_tag(tag: Type4Tag, code: str, what: str, action: str) -> TagRefused:
+    """What a tag is refused for; ``what`` goes on from the chip's name."""
+    return refusal(tag.uid, code, f"this {tag.chip_name} {what}", action, chip_type=tag.chip_name)
 
 
 def usable_bytes(container: CapabilityContainer, settings: FileSettings | None) -> int:

@@ -8,9 +8,9 @@ import pytest
 
 from dpptag.errors import TagLost, TagNak, TagRefused
 from dpptag.sim.desfire import GENERATIONS, Desfire
-from dpptag.tags import ContentState, Lock, Protection, apply, identify, plan_protection, plan_write, read_back
+from dpptag.tags import ContentState, apply, identify, plan_write, read_back
 from tests.unit.tags.apdu_link import ApduChipLink
-from tests.unit.tags.type4_rig import KEYS, MESSAGE, UID, two_records
+from tests.unit.tags.type4_rig import MESSAGE, UID, two_records
 
 NAMES = sorted(GENERATIONS)
 LONG = two_records("id.example.com/01/09520123456788/21/1", bytes(250))
@@ -120,16 +120,3 @@ def test_a_file_that_needs_a_key_is_refused_before_the_first_byte() -> None:
     with pytest.raises(TagRefused) as caught:
         plan_write(identify(ApduChipLink(chip)), MESSAGE)
     assert caught.value.code == "tag-password"
-
-
-@pytest.mark.parametrize(
-    "protection", [Protection(password=True), Protection(lock=Lock.PERMANENT), Protection(sun=True)]
-)
-def test_no_protection_is_promised_that_the_cards_own_master_key_undoes(protection: Protection) -> None:
-    link = ApduChipLink(desfire("DESFIRE-EV3", formatted=True))
-    apply(link, plan_write(identify(link), MESSAGE))
-    with pytest.raises(TagRefused) as caught:
-        plan_protection(identify(link), protection, KEYS)
-    assert caught.value.code == "tag-no-protection"
-    assert "master key" in caught.value.message
-    assert plan_protection(identify(link), Protection(), KEYS).steps == ()
