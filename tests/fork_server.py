@@ -20,7 +20,7 @@ import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
+from types import MappingProxyType, TracebackType
 from typing import Any, Self
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -114,16 +114,20 @@ class Ended:
 
 
 class ForkServer:
-    """Owns the interpreter that is forked. Use as a context manager; its children end with it or before."""
+    """Owns the interpreter that is forked. Use as a context manager; its children end with it or before.
 
-    def __init__(self) -> None:
+    ``preload`` are modules that it imports beside the usual ones, ``environment`` variables that it has besides.
+    """
+
+    def __init__(self, *preload: str, environment: Mapping[str, str] = MappingProxyType({})) -> None:
         self._socket, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         with theirs:
             self._process = subprocess.Popen(
-                [sys.executable, "-c", "from tests.fork_server import serve; serve()", str(theirs.fileno())],
+                [sys.executable, "-c", "from tests.fork_server import serve; serve()", str(theirs.fileno()), *preload],
                 pass_fds=[theirs.fileno()],
                 stdin=subprocess.DEVNULL,
-                env={"PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'src'}", "PATH": "/usr/bin:/bin", "LANG": "C.UTF-8"},
+                env={"PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'src'}", "PATH": "/usr/bin:/bin", "LANG": "C.UTF-8"}
+                | dict(environment),
             )
 
     def start(
@@ -201,7 +205,7 @@ def _drained(descriptor: int) -> bytes:
 
 
 def serve() -> None:
-    for module in _PRELOADED:
+    for module in (*_PRELOADED, *sys.argv[2:]):
         importlib.import_module(module)
     gc.freeze()
     with socket.socket(fileno=int(sys.argv[1])) as client:

@@ -81,6 +81,14 @@ class Slot:
         only while no client has a tag connected, and for tags of the same ATR."""
         self.field.lay(populate(replace(parse_query(query), state=None))[0])
 
+    def renew(self, fresh: Slot) -> None:
+        """The tags, faults and counters of ``fresh`` before a reader that goes on; as :meth:`lay`, but of a state file.
+
+        A tag that had left is seen gone before the new ones are seen.
+        """
+        self.reader, self.faults = fresh.reader, fresh.faults
+        self._told = None
+
     def release(self) -> None:
         """End a hold: the client is gone, what it sent last stays unanswered."""
         if self._holding:
@@ -360,13 +368,15 @@ class PcscService:
 
     def command(self, request: dict[str, Any]) -> None:
         """One JSON object: ``{"tag": "remove" | "insert" | "swap", "slot": N}``, ``{"lay": QUERY}`` (other tags, as
-        delivered), ``{"fault": "tear@0"}``, ``{"release": true}``,
+        delivered), ``{"renew": QUERY}`` (tags, faults and counters), ``{"fault": "tear@0"}``, ``{"release": true}``,
         ``{"service": "stop" | "start" | "restart"}``, ``{"plugged": false}`` before a start."""
         slot = self.slots[int(request.get("slot", 0))]
         if "tag" in request:
             slot.command(str(request["tag"]))
         if "lay" in request:
             slot.lay(str(request["lay"]))
+        if "renew" in request:
+            slot.renew(self._slot(self.slots.index(slot), parse_query(str(request["renew"]))))
         if "fault" in request:
             slot.faults.order(parse_fault(str(request["fault"])))
         if request.get("release"):
