@@ -251,6 +251,21 @@ def test_a_tag_that_holds_part_of_its_signature_is_revoked(tmp_path: Path, part:
         assert len(ledger.revocations()) == 1
 
 
+def test_a_file_that_reads_only_as_far_as_its_length_is_not_taken_for_clean(tmp_path: Path) -> None:
+    """ST25TA: stopped before the length, all of the signature stands behind a length of 0 that nothing reads past."""
+    chip = {"tags": "ST25TA02K", "chips__allowed": '["ST25TA02K"]'}
+    rig = LineRig(tmp_path, rows=1, **chip)
+    with pytest.raises(DeviceLost):
+        rig.run(fault=f"hold@{at(write_commands(tmp_path, **chip), 0.35)}")
+    with tag_of(rig) as tag, rig.ledger() as ledger:
+        row = open_row(rig)
+        assert row.message is not None
+        assert (tag.ndef, len(tag.memory)) == (b"", 2)
+        assert row.message[-64:].hex() in rig.state.read_text()
+        void_row(ledger, row, "wrong reel", tag)
+        assert len(ledger.revocations()) == 1
+
+
 def test_another_tag_at_hand_spares_nothing(tmp_path: Path) -> None:
     rig = cut_off(tmp_path, 0.03)
     other = LineRig(tmp_path / "other", rows=1, tags="NTAG213", seed=8)

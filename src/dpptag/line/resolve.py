@@ -202,6 +202,8 @@ def _is_gone(tag: Tag, row: Row) -> bool:
         statement = read_ndef(row.message).statement
     except CodecError:
         return False
+    if len(tag.memory) < len(row.message):
+        return False  # a Type 4 file is read no further than the length it tells: what lies behind is not known
     # Any four bytes of it (one page) would show that the write had begun to reach the signature.
     signature = statement.signature if statement else row.message
     return not any(signature[at : at + 4] in tag.memory for at in range(len(signature) - 3))
