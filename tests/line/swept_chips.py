@@ -142,9 +142,8 @@ class Slix2:
         return _tlv_message(memory[4:]) if memory[0] == 0xE1 else None
 
     def put(self, record: Record, message: bytes) -> None:
-        """Formatted for 144 bytes of 316: all of them are locked block by block, each by several APDUs."""
         head = b"\x03" + (bytes((len(message),)) if len(message) < 255 else b"\xff" + len(message).to_bytes(2, "big"))
-        memory = bytes.fromhex("E1401201") + head + message + b"\xfe"
+        memory = bytes.fromhex("E1402701") + head + message + b"\xfe"
         record["blocks"] = _units(memory.ljust(4 * len(record["blocks"]), b"\0"))
 
     def locks(self, record: Record) -> frozenset[str]:
