@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from dpptag import logs
+from dpptag import logs, tags
 from dpptag.devices import Backoff, open_nfc, open_nfc_lasting, parse_device_path
 from dpptag.errors import DpptagError, TagNak
 from dpptag.links.nfc import Technology
@@ -123,6 +123,17 @@ def exchanges(path: str, times: int) -> None:
                 link.read(READ_SERVICE, [0])
             elif link.technology is Technology.TYPE4:
                 link.transceive(NDEF_APPLICATION)
+
+
+def encodes(path: str, times: int) -> None:
+    """So many times identify, write 126 bytes of which every page differs, and read back, after one opening."""
+    with open_nfc(parse_device_path(path)) as reader:
+        link = reader.sense()
+        assert link is not None
+        for number in range(times):
+            payload = bytes(1 + (number % 2 + index) % 255 for index in range(123))
+            message = bytes((0xD5, 0, len(payload))) + payload
+            assert tags.write_and_verify(link, tags.identify(link), message) == message
 
 
 def traffic(path: str) -> list[str]:
