@@ -31,11 +31,19 @@ def program_path(program: str, *, package: str) -> Path:
 
 
 def peer_python() -> Path:
-    """The interpreter of the environment with python-cwt, pycose, fido2 and the event hash generator."""
+    """The interpreter of the environment with python-cwt, pycose, fido2, the event hash generator and PN532 drivers."""
     path = ROOT / ".venv-peers" / "bin" / "python"
     if not path.exists():
         pytest.skip("not installed: .venv-peers")
     return path
+
+
+def node_with_nfc_pcsc() -> tuple[Path, Path]:
+    """Node.js, and the folder whose node_modules has nfc-pcsc."""
+    node, folder = shutil.which("node"), ROOT / ".venv-peers" / "node"
+    if node is None or not (folder / "node_modules" / "nfc-pcsc").exists():
+        pytest.skip("not installed: nfc-pcsc")
+    return Path(node), folder
 
 
 @functools.cache

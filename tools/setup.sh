@@ -135,12 +135,12 @@ once() {
     printf '%s' "$now" >"$stamp"
 }
 
-# pinned FOLDER NAME: requirements/NAME.txt into FOLDER, every file checked against its hash. The pinned build back
-# ends come first and are used as they are, so that a source distribution fetches nothing unpinned.
+# pinned FOLDER NAME [OPTION...]: requirements/NAME.txt into FOLDER, every file checked against its hash. The pinned
+# build back ends come first and are used as they are, so that a source distribution fetches nothing unpinned.
 pinned() {
     say "installing requirements/$2.txt into $1"
     "$1/bin/python" -m pip install -qq --disable-pip-version-check --no-input \
-        --no-build-isolation --require-hashes -r "requirements/$2.txt"
+        --no-build-isolation --require-hashes "${@:3}" -r "requirements/$2.txt"
 }
 
 project() {
@@ -148,6 +148,19 @@ project() {
     "$VENV/bin/python" -m pip install -qq --disable-pip-version-check --no-input \
         --no-build-isolation --no-deps -e .
     "$VENV/bin/python" -m compileall -q src/dpptag # as pip does for a wheel: the first command starts fast, too
+}
+
+# pin_alone NAME: the packages of requirements/NAME.in without what they ask for, which pip-compile cannot leave out.
+pin_alone() {
+    {
+        printf '#\n# This file is made by the following command:\n#\n#    make pins\n#\n'
+        "$VENV/pip-tools/bin/python" -m pip install --quiet --disable-pip-version-check --no-input --dry-run \
+            --ignore-installed --no-deps --report - -r "requirements/$1.in" |
+            "$VENV/pip-tools/bin/python" -c 'import json, sys
+for found in json.load(sys.stdin)["install"]:
+    name, digest = found["metadata"], found["download_info"]["archive_info"]["hashes"]["sha256"]
+    print("{}=={} \\\n    --hash=sha256:{}".format(name["name"], name["version"], digest))'
+    } >"requirements/$1.txt"
 }
 
 pin_files() {
@@ -161,6 +174,8 @@ pin_files() {
             --generate-hashes --allow-unsafe --strip-extras --upgrade --annotation-style=line --no-emit-options \
             --no-emit-index-url --no-emit-find-links --no-emit-trusted-host -o "$name.txt" "$name.in")
     done
+    say 'pinning requirements/peers-drivers.txt'
+    pin_alone peers-drivers
     rm -rf "$VENV/pip-tools"
     for file in requirements/*.txt; do
         if grep -nE '://|^-|file:' "$file"; then say "$file names a place: strip it" && exit 1; fi
@@ -201,10 +216,34 @@ setup_test() {
     environment "$PEERS"
     once "$PEERS" build requirements/build.txt -- pinned "$PEERS" build
     once "$PEERS" peers requirements/build.txt requirements/peers.txt -- pinned "$PEERS" peers
+    once "$PEERS" peers-drivers requirements/peers-drivers.txt -- pinned "$PEERS" peers-drivers --no-deps
+    setup_node
 }
 
-APT_LOG=$(mktemp) PIP_LOG=$(mktemp)
-readonly APT_LOG PIP_LOG
+# npm's nfc-pcsc, into .venv-peers/node. Its native part is compiled against the headers of the Node.js at hand, so that
+# none are fetched; where that fails, the tests with it are left out.
+setup_node() {
+    [ -f "$PEERS/.stamp-node" ] || {
+        { command -v node && command -v npm; } >/dev/null ||
+            system_packages 'tests with nfc-pcsc' nodejs npm libnode-dev
+        system_packages 'tests with nfc-pcsc' g++ libpcsclite-dev make
+    }
+    once "$PEERS" node requirements/peers-node/*.json -- node_packages >>"$NPM_LOG" 2>&1 ||
+        lacking nfc-pcsc "npm could not install or build it; see $NPM_LOG"
+}
+
+node_packages() {
+    local headers
+    headers=$(node -p 'require("path").resolve(process.execPath, "../..")') || return 1
+    [ -d "$headers/include/node" ] || { say "no headers of Node.js under $headers" && return 1; }
+    mkdir -p "$PEERS/node"
+    cp requirements/peers-node/package.json requirements/peers-node/package-lock.json "$PEERS/node/"
+    (cd "$PEERS/node" && npm_config_nodedir=$headers npm ci --no-audit --no-fund --no-update-notifier &&
+        node -e 'require("nfc-pcsc")')
+}
+
+APT_LOG=$(mktemp) PIP_LOG=$(mktemp) NPM_LOG=$(mktemp)
+readonly APT_LOG PIP_LOG NPM_LOG
 case ${1-} in
 run) setup_run ;;
 test) setup_test ;;
@@ -213,7 +252,7 @@ pins) pin_files ;;
 esac
 [ -d "$VENV" ] && printf '%s\n' ${MISSING[@]+"${MISSING[@]}"} >"$VENV/not-installed"
 if [ ${#MISSING[@]} = 0 ]; then
-    rm -f "$APT_LOG" "$PIP_LOG"
+    rm -f "$APT_LOG" "$PIP_LOG" "$NPM_LOG"
 else
-    say "left out: ${MISSING[*]}; logs: $APT_LOG $PIP_LOG"
+    say "left out: ${MISSING[*]}; logs: $APT_LOG $PIP_LOG $NPM_LOG"
 fi
