@@ -25,9 +25,11 @@ class Traffic:
             logs.traffic(LOG, ">", frame)
             return
         at = frame.find(self.tag_frame)
-        spans = [(0, len(frame))] if at < 0 else [(at + self.hidden.start, at + self.hidden.stop)]
-        # The sum over the frame would give one unknown byte away.
-        logs.traffic(LOG, ">", frame, [*spans, (max(len(frame) - 2, 0), len(frame))])
+        spans = [(0, len(frame))]
+        if at >= 0:
+            # What follows the tag's frame tells of the secret too: CRC_A (RC-S380) two bytes of it, the host's sum one.
+            spans = [(at + self.hidden.start, at + self.hidden.stop), (at + len(self.tag_frame), len(frame))]
+        logs.traffic(LOG, ">", frame, spans)
 
     def received(self, frame: bytes) -> None:
         whole = self.hidden is not None and self.hidden.answer
