@@ -57,6 +57,11 @@ class OriginalityKey:
     hashed: bool = False
     low_byte_first: bool = False
 
+    @property
+    def signature_bytes(self) -> int:
+        """As many as the two numbers of the point: both have the width of the curve."""
+        return len(self.point) - 1
+
     def matches(self, uid: bytes, signature: bytes) -> bool:
         """Whether this key made ``signature`` for ``uid`` (E0h first for ISO 15693)."""
         from dpptag.crypto import verify_originality  # not before a signature is at hand: commands start without it
@@ -221,6 +226,9 @@ def check_originality(uid: bytes, signature: bytes, family: ChipFamily) -> Origi
     """Judge a signature (``r || s``) as read from a chip of this family; pure. ``uid`` as links give it."""
     if not any(signature):
         return Originality(Outcome.NOT_READABLE, reason="the chip or its reader answered zeros")
+    if all(len(signature) != key.signature_bytes for key in KEYS[family]):
+        # Cut short or too long on its way: no key was asked, so none may be said not to match.
+        return Originality(Outcome.NOT_READABLE, reason=f"an answer of {len(signature)} bytes is no signature")
     for key in KEYS[family]:
         if key.matches(uid, signature):
             return Originality(Outcome.VALID, key.name)

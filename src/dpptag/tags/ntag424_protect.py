@@ -10,7 +10,7 @@ import zlib
 from typing import Final
 
 from dpptag.codec.ndef import decode_message, expand_uri
-from dpptag.errors import DeviceError, TagError, TagNak, TagRefused, TagWriteFailed
+from dpptag.errors import DeviceError, LinkError, NdefError, TagError, TagNak, TagRefused, TagWriteFailed
 from dpptag.links.nfc import ApduLink
 from dpptag.tags.ntag424 import (
     CC_NUMBER,
@@ -235,9 +235,12 @@ def _prove_sun(link: ApduLink, tag: Type4Tag, keys: TagKeys | None) -> None:
     message = identify(link).ndef or b""
     if not message:
         raise _failed(tag, "the message is gone")
-    link_text = expand_uri(decode_message(message)[0])
-    query = link_text[link_text.rfind("?") :]
-    result = check_sun(parse_sun(query), keys.key(b"", META_PURPOSE), lambda uid: keys.key(uid, FILE_PURPOSE))
+    try:
+        link_text = expand_uri(decode_message(message)[0])
+        mirrored = parse_sun(link_text[link_text.rfind("?") :])
+    except (LinkError, NdefError) as error:
+        raise _failed(tag, f"what the chip mirrors does not read: {error.message}") from error
+    result = check_sun(mirrored, keys.key(b"", META_PURPOSE), lambda uid: keys.key(uid, FILE_PURPOSE))
     if result.outcome is not SunOutcome.VALID or result.uid != tag.uid:
         raise _failed(tag, f"what the chip mirrors does not verify: {result.reason or 'another UID'}")
 

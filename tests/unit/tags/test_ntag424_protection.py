@@ -8,6 +8,7 @@ import pytest
 
 from dpptag.errors import TagError, TagLost, TagRefused, TagSwapped, TagWriteFailed
 from dpptag.sim.ntag424 import Ntag424
+from dpptag.sim.sdm import Sdm
 from dpptag.tags import (
     Lock,
     Protection,
@@ -382,6 +383,23 @@ def test_sun_that_does_not_verify_stops_before_the_lock() -> None:
         protect(link, plan, KEYS)
     assert chip.files[2].rights == 0xE000
     assert chip.files[1].rights == 0xE000
+
+
+def test_sun_that_does_not_read_is_a_failure_of_the_tag(monkeypatch: pytest.MonkeyPatch) -> None:
+    served = Sdm.served
+
+    def garbled(sdm: Sdm, content: bytes, uid: bytes, counter: int, keys: list[bytes], padding: bytes) -> bytes:
+        view = bytearray(served(sdm, content, uid, counter, keys, padding))
+        view[view.index(b"?e=") + 3] = ord("Z")
+        return bytes(view)
+
+    monkeypatch.setattr(Sdm, "served", garbled)
+    chip = ntag424(SUN_MESSAGE)
+    link = ApduChipLink(chip)
+    with pytest.raises(TagWriteFailed, match="does not read") as caught:
+        protect(link, planned(link, ALL), KEYS)
+    assert caught.value.facts["tag_state"] == "unknown"
+    assert chip.files[2].rights == 0xE000
 
 
 # stopped anywhere
