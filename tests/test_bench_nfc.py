@@ -106,7 +106,7 @@ def test_the_last_encode_costs_the_host_commands_of_the_first(soak: dict[str, An
 def test_nothing_is_left_open_after_an_encode(soak: dict[str, Any]) -> None:
     growth = soak["soak"]["growth"]
     assert (growth["open_files"], growth["threads"]) == (0, 0)
-    assert soak["memory_flat"]["allocated_blocks"]
+    assert (soak["memory_flat"]["allocated_blocks"], soak["memory_flat"]["line_allocated_blocks"]) == (True, True)
 
 
 def test_every_tag_of_a_line_costs_the_same_host_commands(soak: dict[str, Any]) -> None:
