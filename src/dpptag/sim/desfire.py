@@ -8,9 +8,6 @@ What it has not: 3DES keys, a change of keys in legacy sessions and of DES keys 
 backup files. DES keys take legacy (0Ah) and ISO authentication (1Ah), AES keys AAh, and on EV2 and EV3
 AuthenticateEV2First; the card's own key is changed from DES to AES and back in sessions of EV1 (1Ah, AAh).
 
-Key settings (ChangeKeySettings): bit 0 the master key may be changed, bit 1 applications, files and settings are told
-without it, bit 2 applications or files are created without it, bit 3 these settings may be changed.
-
 A torn write keeps half of its last line: StandardData files are not protected from tearing. Of free memory only files
 are counted, in steps of 32 bytes.
 """
@@ -26,8 +23,7 @@ from typing import Any, Final
 
 from dpptag.sim.chip import Kind
 from dpptag.sim.des import BLOCK as DES_BLOCK
-from dpptag.sim.desfire_ev1 import Ev1Chip, Ev1Session
-from dpptag.sim.desfire_legacy import LegacySession
+from dpptag.sim.desfire_keys import KeyedChip
 from dpptag.sim.ev2 import Mode, NativeStatus
 from dpptag.sim.native import Random
 from dpptag.sim.native_memory import Application, DataFile, Key
@@ -37,10 +33,7 @@ from dpptag.sim.type4 import CC_FILE, NDEF_APPLICATION, NDEF_FILE, StatusError, 
 _STORAGE: Final = 8192
 _PRODUCTION: Final = bytes.fromhex("BA5434A5C04019")
 _DELIVERED_SETTINGS: Final = 0x0F
-_CHANGEABLE: Final = 0x08
 _FREE_CREATE: Final = 0x04
-_FREE_LISTING: Final = 0x02
-_KEY_CHANGEABLE: Final = 0x01
 _NDEF_SIZE: Final = 2048
 _MOST_KEYS: Final = 14
 _MOST_FILES: Final = 32
@@ -96,7 +89,7 @@ def ndef_application(generation: Generation) -> Application:
     )
 
 
-class Desfire(Ev1Chip):
+class Desfire(KeyedChip):
     """One card, ``stored`` as :meth:`record` gave it; with an empty mapping as delivered, or ``formatted`` for NDEF."""
 
     def __init__(
@@ -144,14 +137,14 @@ class Desfire(Ev1Chip):
             0x0A: self.legacy_challenge,
             0x1A: self.iso_challenge,
             0x3D: partial(self.write_data, ins=0x3D),
-            0x45: self._get_key_settings,
+            0x45: self.get_key_settings,
             0x51: self.get_card_uid,
-            0x54: self._change_key_settings,
+            0x54: self.change_key_settings,
             0x5A: self._select_by_aid,
             0x5F: self.change_file_settings,
             0x60: self.get_version,
             0x61: self._get_iso_file_ids,
-            0x64: self._get_key_version,
+            0x64: self.get_key_version,
             0x6A: self._get_application_ids,
             0x6D: self._get_df_names,
             0x6E: self._get_free_memory,
@@ -174,10 +167,6 @@ class Desfire(Ev1Chip):
         """ADh and 8Dh of EV2 go whole, over chained blocks; all else in frames."""
         return None if ins in (0x8D, 0xAD) else _FRAME
 
-    def authentication_keys(self) -> list[Key]:
-        """None where they are not AES keys."""
-        return self.all_keys() if self.has_aes_keys() else []
-
     def write_kept(self, offset: int, data: bytes) -> bytes:
         return half_torn(offset, data)
 
@@ -191,13 +180,6 @@ class Desfire(Ev1Chip):
 
     # The card
 
-    def _plain(self, ins: int, body: bytes, header: int = 0) -> bytes:
-        """A command that carries a MAC where authenticated; its data field must have ``header`` bytes."""
-        plain = self.opened(ins, body, header, Mode.MAC)
-        if len(plain) != header:
-            raise StatusError(NativeStatus.LENGTH)
-        return plain
-
     def _need_card_key(self) -> None:
         self._at_picc_level()
         if self.need_session().key_number != 0:
@@ -206,7 +188,7 @@ class Desfire(Ev1Chip):
     def _format(self, body: bytes) -> bytes:
         """FCh: all applications go, with the card's own key alone."""
         self._need_card_key()
-        self._plain(0xFC, body)
+        self.plain(0xFC, body)
         if not self.torn_before():
             self.applications = []
             self.changes += 1
@@ -214,7 +196,7 @@ class Desfire(Ev1Chip):
 
     def _delete_application(self, body: bytes) -> bytes:
         self._need_card_key()
-        aid = self._plain(0xDA, body, 3)
+        aid = self.plain(0xDA, body, 3)
         kept = [application for application in self.applications if application.aid != aid]
         if len(kept) == len(self.applications):
             raise StatusError(NativeStatus.APPLICATION_NOT_FOUND)
@@ -224,7 +206,7 @@ class Desfire(Ev1Chip):
         return b""
 
     def _read_signature(self, body: bytes) -> bytes:
-        if self._plain(0x3C, body, 1) != b"\x00":
+        if self.plain(0x3C, body, 1) != b"\x00":
             raise StatusError(NativeStatus.PARAMETER)
         if self.session is None:
             self.success = NativeStatus.SIGNATURE
@@ -235,91 +217,24 @@ class Desfire(Ev1Chip):
         return _STORAGE - sum(-(-len(file.content) // 32) * 32 for file in files)
 
     def _get_free_memory(self, body: bytes) -> bytes:
-        self._plain(0x6E, body)
+        self.plain(0x6E, body)
         return self.closed(self._free_memory().to_bytes(3, "little"), Mode.MAC)
-
-    def _settings_now(self) -> int:
-        return self.settings if self.application is None else self.application.settings
-
-    def _listing(self) -> None:
-        """What is there is told to anyone, or with the master key of the card or application alone."""
-        by_master = self.session is not None and self.session.key_number == 0
-        if not self._settings_now() & _FREE_LISTING and not by_master:
-            raise StatusError(NativeStatus.AUTHENTICATION)
-
-    def _get_key_settings(self, body: bytes) -> bytes:
-        self._listing()
-        self._plain(0x45, body)
-        if self.application is None:
-            return self.closed(bytes((self.settings, 0x81 if self.has_aes_keys() else 0x01)), Mode.MAC)
-        keys = self.application.key_type & 0xC0 | len(self.application.keys)
-        return self.closed(bytes((self.application.settings, keys)), Mode.MAC)
 
     def _at_picc_level(self) -> None:
         if self.application is not None:
             raise StatusError(NativeStatus.PERMISSION_DENIED)
 
-    def _change_key_settings(self, body: bytes) -> bytes:
-        """54h: of the card or of the selected application, where they may be changed."""
-        session = self.need_session()
-        if session.key_number != 0 or not self._settings_now() & _CHANGEABLE:
-            raise StatusError(NativeStatus.PERMISSION_DENIED)
-        if isinstance(session, LegacySession):
-            settings = self.deciphered(body)
-        else:
-            plain = self.opened(0x54, body, 0, Mode.FULL)
-            if len(plain) != 1:
-                raise StatusError(NativeStatus.LENGTH)
-            settings = plain[0]
-        if not self.torn_before():
-            if self.application is None:
-                self.settings = settings
-            else:
-                self.application.settings = settings
-            self.changes += 1
-        return self.closed(b"", Mode.FULL)
-
-    def change_key(self, body: bytes) -> bytes:
-        """C4h. Of the card's own key in sessions of EV1 alone; with its master key, where the settings allow it."""
-        session = self.need_session()
-        if body and body[0] & 0x3F == 0 and not self._settings_now() & _KEY_CHANGEABLE:
-            raise StatusError(NativeStatus.PERMISSION_DENIED)
-        if not isinstance(session, Ev1Session):
-            if self.application is None or isinstance(session, LegacySession):
-                raise StatusError(NativeStatus.INTEGRITY)
-            return super().change_key(body)
-        if session.key_number != 0:
-            raise StatusError(NativeStatus.AUTHENTICATION)
-        number, key = self.changed_key(session, body)
-        if not self.torn_before():
-            if self.application is None:
-                self.card = key
-            else:
-                self.application.keys[number] = key
-            self.changes += 1
-        if number == session.key_number:
-            self.session = None
-            return b""
-        return self.closed(b"", Mode.FULL)
-
-    def _get_key_version(self, body: bytes) -> bytes:
-        number = self._plain(0x64, body, 1)[0]
-        versions = [key.version for key in self.all_keys()]
-        if number >= len(versions):
-            raise StatusError(NativeStatus.NO_SUCH_KEY)
-        return self.closed(bytes((versions[number],)), Mode.MAC)
-
     def _get_application_ids(self, body: bytes) -> bytes:
         self._at_picc_level()
-        self._listing()
-        self._plain(0x6A, body)
+        self.listing()
+        self.plain(0x6A, body)
         return self.closed(b"".join(application.aid for application in self.applications), Mode.MAC)
 
     def _get_df_names(self, body: bytes) -> bytes:
         """6Dh: of each application that has one AID, ISO file id and DF name, each in a frame of its own."""
         self._at_picc_level()
-        self._listing()
-        self._plain(0x6D, body)
+        self.listing()
+        self.plain(0x6D, body)
         named = [application for application in self.applications if application.iso_id is not None]
         self.answer_in_parts(
             [one.aid + (one.iso_id or 0).to_bytes(2, "little") + one.df_name for one in named] or [b""]
@@ -400,7 +315,7 @@ class Desfire(Ev1Chip):
 
     def _delete_file(self, body: bytes) -> bytes:
         application = self._changeable()
-        number = self._plain(0xDF, body, 1)[0]
+        number = self.plain(0xDF, body, 1)[0]
         if number not in application.files:
             raise StatusError(NativeStatus.FILE_NOT_FOUND)
         if not self.torn_before():
@@ -411,19 +326,19 @@ class Desfire(Ev1Chip):
         return self.closed(b"", Mode.MAC)
 
     def _get_file_ids(self, body: bytes) -> bytes:
-        self._listing()
-        self._plain(0x6F, body)
+        self.listing()
+        self.plain(0x6F, body)
         if self.application is None:
             raise StatusError(NativeStatus.PERMISSION_DENIED)
         return self.closed(bytes(self.application.files), Mode.MAC)
 
     def _get_file_settings(self, body: bytes) -> bytes:
-        self._listing()
+        self.listing()
         return self.get_file_settings(body)
 
     def _get_iso_file_ids(self, body: bytes) -> bytes:
-        self._listing()
-        self._plain(0x61, body)
+        self.listing()
+        self.plain(0x61, body)
         if self.application is None:
             raise StatusError(NativeStatus.PERMISSION_DENIED)
         files = self.application.files.values()

@@ -15,7 +15,7 @@ from typing import Final
 
 from dpptag.links.nfc import ApduLink
 from dpptag.tags.type4_apdu import Status, native
-from dpptag.tags.type4_format import APPLICATION_KEYS, DELIVERED_SETTINGS
+from dpptag.tags.type4_format import APPLICATION_KEYS, DELIVERED_SETTINGS, FILE_IDENTIFIERS
 
 SELECT: Final = 0x5A
 CARD: Final = bytes(3)
@@ -33,7 +33,8 @@ _GET_APPLICATION_IDS: Final = 0x6A
 
 @dataclass(frozen=True, slots=True)
 class KeyState:
-    """``settings`` and ``keys``: the answer to GetKeySettings; ``version`` of key 0."""
+    """``settings`` and ``keys``: the answer to GetKeySettings, ``keys`` without the bit for file identifiers, which a
+    chip may repeat or not; ``version`` of key 0."""
 
     settings: int
     keys: int
@@ -41,7 +42,7 @@ class KeyState:
 
 
 FORMATTED: Final = KeyState(DELIVERED_SETTINGS, APPLICATION_KEYS, 0)
-"""Of the NDEF application that a format makes; the chip does not repeat its bit for file identifiers."""
+"""Of the NDEF application that a format makes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,4 +78,4 @@ def _key_state(link: ApduLink) -> KeyState | None:
     version, status = native(link, _GET_KEY_VERSION, b"\0")
     if status != Status.NATIVE_OK or len(version) != 1:
         return None
-    return KeyState(settings[0], settings[1], version[0])
+    return KeyState(settings[0], settings[1] & ~FILE_IDENTIFIERS, version[0])

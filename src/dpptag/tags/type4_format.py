@@ -38,8 +38,9 @@ DELIVERED_SETTINGS: Final = 0x0F
 """Key settings: all free, the key can be changed. A card is delivered with them too."""
 APPLICATION_KEYS: Final = 0x81
 """One AES key."""
-_FILE_IDENTIFIERS: Final = 0x20  # of two bytes, for the files of the application
-_KEY_SETTINGS: Final = bytes((DELIVERED_SETTINGS, APPLICATION_KEYS | _FILE_IDENTIFIERS))
+FILE_IDENTIFIERS: Final = 0x20
+"""In the same byte: the files of the application have identifiers of two bytes."""
+_KEY_SETTINGS: Final = bytes((DELIVERED_SETTINGS, APPLICATION_KEYS | FILE_IDENTIFIERS))
 FORMATTED_RIGHTS: Final = access_rights(read=FREE, write=FREE, read_write=FREE, change=FREE)
 
 

@@ -99,3 +99,30 @@ def test_a_false_answer_to_the_challenge_ends_the_authentication() -> None:
     run(chip, ("1A 00", "AF 8476D1CF3024B7C7"))
     assert send(chip, native(0xAF, bytes(16))) == "91AE"
     assert send(chip, native(0xFC)) == "91AE"
+
+
+@pytest.mark.parametrize("command", ["45", "6A", "6D"])
+def test_a_card_that_lists_for_its_key_alone_tells_nobody(command: str) -> None:
+    chip = card()
+    chip.settings = 0x0D
+    assert send(chip, native(bytes.fromhex(command)[0])) == "91AE"
+    assert send(chip, native(0x64, b"\0")) == "009100"
+
+
+@pytest.mark.parametrize("command", ["45", "6F", "61", "F5 02"])
+def test_an_application_that_lists_for_its_key_alone_tells_nobody(command: str) -> None:
+    chip = selected(Desfire(GENERATIONS["DESFIRE-EV1"], UID, formatted=True))
+    chip.applications[0].settings = 0x0D
+    assert send(chip, native(0x5A, b"\1\0\0")) == "9100"
+    sent = bytes.fromhex(command)
+    assert send(chip, native(sent[0], sent[1:])) == "91AE"
+
+
+def test_the_key_of_a_card_is_kept_and_told_by_type_and_version() -> None:
+    chip = card()
+    chip.card.value, chip.card.version = bytes(16), 7
+    chip = selected(Desfire(chip.generation, UID, chip.record(), formatted=False))
+    assert send(chip, native(0x64, b"\0")) == "079100"
+    assert send(chip, native(0x45)) == "0F819100"
+    assert send(chip, native(0x0A, b"\0")) == send(chip, native(0x1A, b"\0")) == "91AE"
+    assert send(chip, native(0xAA, b"\0")).endswith("91AF")

@@ -391,6 +391,32 @@ def test_a_cc_that_key_0_alone_writes_is_written_with_it(protection: Protection)
     assert_complete(chip, protection)
 
 
+@pytest.mark.parametrize("name", ["DESFIRE-EV2", "DESFIRE-EV3"])
+@pytest.mark.parametrize("protection", EVERY, ids=names)
+def test_a_card_that_others_formatted_with_an_aes_key_is_protected_too(name: str, protection: Protection) -> None:
+    """Its CC is written and its NDEF file's rights are changed with key 0; its file is longer than ours."""
+    chip = Desfire(GENERATIONS[name], UID, formatted=True)
+    link = ApduChipLink(chip)
+    apply(link, plan_write(identify(link), MESSAGE))
+    protect(link, planned(link, protection), KEYS)
+    assert_complete(chip, protection)
+
+
+@pytest.mark.parametrize("keys", ["A1", "81"])
+def test_a_chip_may_tell_of_its_file_identifiers_or_not(keys: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    chip = written()
+    link = ApduChipLink(chip)
+    real = link.transceive
+
+    def transceive(apdu: bytes, *, secret: bool = False) -> bytes:
+        answer = real(apdu, secret=secret)
+        return answer[:1] + bytes.fromhex(keys) + answer[2:] if apdu[1] == 0x45 and chip.application else answer
+
+    monkeypatch.setattr(link, "transceive", transceive)
+    protect(link, planned(link, PASSWORD), KEYS)
+    assert_complete(chip, PASSWORD)
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_a_blank_card_has_the_derivation_of_the_tag_that_it_will_be(name: str) -> None:
     chip = blank(name)
