@@ -5,7 +5,8 @@ Commands: SelectApplication 5Ah, GetKeySettings 45h, GetKeyVersion 64h, GetAppli
 Key settings, bit by bit: 0 the master key may be changed; 1 what is there is told without it; 2 applications (on the
 card) or files (in an application) are created and deleted without it; 3 these settings may be changed with it; 4 to 7
 which key changes the others, 0 the master key. Sources: the proxmark3 client, docs.baltech.de (MasterPiccKeySettings,
-AppKeySettings), Entrust's help ("MIFARE DESFire Key Settings"): with bit 2 at 0 both creating and deleting need it.
+AppKeySettings), Entrust's help ("MIFARE DESFire Key Settings"), the card of josevcm/hce-laboratory: with bit 2 at 0
+both creating and deleting an application need the card's key, with 1 an application's own key deletes it too.
 """
 
 from __future__ import annotations

@@ -7,7 +7,8 @@ before. What is enciphered carries a CRC-32 over command code, header and data, 
 
 Sources: libfreefare (mifare_desfire.c, mifare_desfire_crypto.c) and, independent of it, "DESFire EV1 Communication
 Examples" (sotechcllc/RFDoorLock), exchanges of a real card with all their intermediate values, which the tests replay;
-the proxmark3 client (desfirecore.c) agrees. AES keys for a card: the number with 80h (libfreefare, proxmark3).
+the proxmark3 client (desfirecore.c) agrees. A card's own key becomes an AES key by the number 80h: libfreefare,
+proxmark3, and recorded from a card in skjolber/desfire-tools-for-android (in a legacy session, else the same).
 """
 
 from __future__ import annotations
