@@ -32,6 +32,7 @@ from typing import Any, Final
 
 from dpptag.crypto import PrivateKey
 from dpptag.devices.nfcpy import NfcpyReader
+from dpptag.devices.nfcpy.serial_pn532 import LoggedTty
 from dpptag.devices.profiles import NfcProfile, load_profile
 from dpptag.ledger import Ledger
 from dpptag.line import JobPlan, KeyJudge, KeyStatementMaker, Phase, Session, TagRecord, read_job
@@ -52,6 +53,8 @@ FIRST_SERIAL: Final = 1_000_000
 NOW: Final = datetime(2026, 2, 3, 4, 5, 6, tzinfo=UTC)
 BLOCKS_LIMIT: Final = 500
 """Blocks that may come and go between two looks (caches, the report's own list); a leak of one a tag is far above."""
+PATIENCE_MS: Final = 10_000
+"""A machine at work on other things can hold the simulator's thread back for longer than a reader would ever take."""
 RSS_LIMIT: Final = 1 << 20
 JOB: Final = f"""
 [job]
@@ -100,13 +103,17 @@ class Clocks:
 
 
 def opened(sim: SimulatedReader, profile: NfcProfile) -> NfcpyReader:
-    return NfcpyReader(
+    reader = NfcpyReader(
         sim.path,
         fast_read_pages=profile.fast_read_pages,
         bauds=profile.bauds,
         wait=lambda _seconds: None,
         simulated=True,
     )
+    transport = reader.port.device.chipset.transport
+    assert isinstance(transport, LoggedTty)
+    transport.least_wait_ms = PATIENCE_MS
+    return reader
 
 
 def blank(chip: Chip | None, delivered: list[bytes]) -> None:
@@ -157,13 +164,14 @@ def encodes(count: int, mark: int, profile: NfcProfile) -> dict[str, Any]:
         delivered = delivery_state(sim)
         assert reader.sense() is not None
         first = last = size = 0
-        other = 0
+        other, slowest = 0, 0.0
         at_mark = memory()
         clocks = Clocks()
         for number in range(count):
             put_on_reader(sim, number % roll, delivered)
-            before = sim.host_commands
+            before, began = sim.host_commands, time.perf_counter()
             size = len(encode(reader, key, FIRST_SERIAL + number))
+            slowest = max(slowest, time.perf_counter() - began)
             last = sim.host_commands - before
             first = first or last
             other += last != first
@@ -180,6 +188,7 @@ def encodes(count: int, mark: int, profile: NfcProfile) -> dict[str, Any]:
         "memory_at_end": at_end,
         "growth": grown(at_mark, at_end),
         **spent,
+        "slowest_wall_ms": round(slowest * 1000, 1),
     }
 
 
