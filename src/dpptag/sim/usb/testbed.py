@@ -1,8 +1,10 @@
-"""The one module that needs gi: readers on umockdev's bus, in one process and one thread.
+"""The one module that needs gi: readers on umockdev's bus, in one process.
 
 A client needs ``LD_PRELOAD=libumockdev-preload.so.0`` and ``UMOCKDEV_DIR`` in its environment from its start, and must
 be linked dynamically. umockdev 0.17.16 [measured]: the node is a plain file with the descriptors, calls arrive as
-IoctlBase.handle_ioctl, and pointers in the client's memory are followed by IoctlData.resolve.
+IoctlBase.handle_ioctl, and pointers in the client's memory are followed by IoctlData.resolve. handle_ioctl and
+client_connected are called in a thread of umockdev's own; timers, orders and the news that a client died come in the
+main loop's. One lock is round them all, so that a reader sees one thing after the other.
 """
 
 from __future__ import annotations
@@ -11,7 +13,10 @@ import errno
 import gc
 import importlib
 import os
+import select
 import socket
+import stat
+import threading
 from collections.abc import Callable
 from typing import Any, Final
 
@@ -23,7 +28,6 @@ from dpptag.sim.usb.usbfs import UsbFs
 PRELOAD: Final = "libumockdev-preload.so.0"
 
 _DESCRIPTORS: Final = "/proc/self/fd"
-_LOOK_AGAIN_MS: Final = 5
 _USBDEVFS: Final = ord("U")
 _HOST: Final = "/devices/pci0000:00/0000:00:14.0"
 _HUB: Final = bytes.fromhex(
@@ -87,9 +91,10 @@ class Testbed:
         self._bed = self._umockdev.Testbed.new()
         self._root: str = self._bed.get_root_dir()
         self.loop = self._glib.MainLoop()
+        self._lock = threading.RLock()
+        self._watched: set[int] = set()
         self._handler_type = self._make_handler()
         self._handlers: dict[int, Any] = {}
-        self._sockets: set[str] = set()
         self._bed.add_from_string(_hub_entry())
 
     @property
@@ -98,15 +103,21 @@ class Testbed:
 
     def later(self, milliseconds: int, function: Callable[[], None]) -> None:
         def once() -> bool:
-            function()
+            with self._lock:
+                function()
             return False
 
         self._glib.timeout_add(milliseconds, once)
 
     def on_input(self, descriptor: int, function: Callable[[], bool]) -> None:
         """Call ``function`` when there is input, until it returns False."""
+
+        def ready(*_: Any) -> bool:
+            with self._lock:
+                return function()
+
         condition = self._glib.IO_IN | self._glib.IO_HUP
-        self._glib.unix_fd_add_full(self._glib.PRIORITY_DEFAULT, descriptor, condition, lambda *_: function())
+        self._glib.unix_fd_add_full(self._glib.PRIORITY_DEFAULT, descriptor, condition, ready)
 
     def on_signal(self, number: int, function: Callable[[], None]) -> None:
         self._glib.unix_signal_add(self._glib.PRIORITY_DEFAULT, number, function)
@@ -143,39 +154,40 @@ class Testbed:
     def run(self) -> None:
         self.loop.run()
 
-    def _watch_newest_connection(self, path: str, function: Callable[[], None]) -> None:
+    def _watch(self, path: str, function: Callable[[], None]) -> None:
         """Call ``function`` once the peer of the connection just accepted at the socket ``path`` has gone.
 
         umockdev 0.17.16 declares client-vanished and never emits it, and does not see the end of a client that dies
-        while a call of its waits. So the socket is looked for among this process's descriptors, and watched. A client
-        that opens other devices too has connections at umockdev's other sockets: they say nothing of this one.
+        while a call of its waits. So the connection is looked for among this process's descriptors: umockdev accepts
+        those at one socket one by one, each with its client_connected, so it is the one that is not watched yet. It is
+        watched by a descriptor of our own, which outlives umockdev's.
         """
-        sockets = {inode: name for name in os.listdir(_DESCRIPTORS) if (inode := _socket_inode(name))}  # noqa: PTH208
-        self._sockets &= sockets.keys()
-        for inode in sockets.keys() - self._sockets:
-            name = sockets[inode]
-            try:
-                connection = socket.socket(fileno=os.dup(int(name)))
-            except OSError:  # closed by one of GLib's threads meanwhile
+        for name in os.listdir(_DESCRIPTORS):  # noqa: PTH208
+            connection = _accepted(int(name), path)
+            if connection is None:
                 continue
-            if connection.family != socket.AF_UNIX or not _accepted_at(connection, path):
+            inode = os.fstat(connection.fileno()).st_ino
+            # What was watched until its end stays open for a moment more, until umockdev has seen that end.
+            if inode in self._watched or _has_ended(connection):
                 connection.close()
                 continue
-            self._sockets.add(inode)
+            self._watched.add(inode)
 
-            def gone(*_: Any, connection: socket.socket = connection) -> bool:
-                connection.close()
-                function()
+            def gone(*_: Any, connection: socket.socket = connection, inode: int = inode) -> bool:
+                with self._lock:
+                    self._watched.remove(inode)
+                    connection.close()
+                    function()
                 return False
 
             self._glib.unix_fd_add_full(
                 self._glib.PRIORITY_DEFAULT, connection.fileno(), self._glib.IO_HUP | self._glib.IO_ERR, gone
             )
             return
-        self.later(_LOOK_AGAIN_MS, lambda: self._watch_newest_connection(path, function))
+        function()  # it has gone again already
 
     def _make_handler(self) -> Any:
-        watch, broken = self._watch_newest_connection, self._glib.Error
+        watch, lock, broken = self._watch, self._lock, self._glib.Error
 
         class Handler(self._umockdev.IoctlBase):  # type: ignore[misc,name-defined]
             def __init__(self, device: UsbFs, path: str) -> None:
@@ -184,34 +196,43 @@ class Testbed:
                 self.path = path
 
             def do_client_connected(self, client: Any) -> None:
-                self.device.opened(client)
-                watch(self.path, lambda: self.device.closed(client))
+                with lock:
+                    self.device.opened(client)
+                    watch(self.path, lambda: self.device.closed(client))
 
             def do_handle_ioctl(self, client: Any) -> bool:
                 call = _Call(client)
                 if call.request >> 8 & 0xFF != _USBDEVFS:
                     return False
-                try:
-                    self.device.handle(call)
-                except broken:  # the client died while its memory was read
-                    call.complete(-1, errno.EFAULT)
+                with lock:
+                    try:
+                        self.device.handle(call)
+                    except broken:  # the client died while its memory was read
+                        call.complete(-1, errno.EFAULT)
                 return True
 
         return Handler
 
 
-def _socket_inode(descriptor: str) -> str | None:
+def _accepted(descriptor: int, path: str) -> socket.socket | None:
+    """A second descriptor of the server's end of a connection to ``path``; None where ``descriptor`` is none."""
     try:
-        target = os.readlink(f"{_DESCRIPTORS}/{descriptor}")  # noqa: PTH115 - the text, not a path
+        if not stat.S_ISSOCK(os.fstat(descriptor).st_mode):
+            return None
+        connection = socket.socket(fileno=os.dup(descriptor))
     except OSError:  # closed in the meantime: the listing itself had one
         return None
-    return target if target.startswith("socket:") else None
-
-
-def _accepted_at(connection: socket.socket, path: str) -> bool:
-    """Whether this is the server's end of a connection to that socket."""
     listens = connection.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN)
-    return connection.getsockname() == path and not listens
+    if connection.family == socket.AF_UNIX and connection.getsockname() == path and not listens:
+        return connection
+    connection.close()
+    return None
+
+
+def _has_ended(connection: socket.socket) -> bool:
+    look = select.poll()
+    look.register(connection, 0)  # a hang-up is told without being asked for
+    return bool(look.poll(0))
 
 
 def _device_entry(model: UsbModel, port: str, number: int, serial: str, driver: str | None) -> str:
