@@ -21,7 +21,7 @@ from dpptag.devices.discovery import FoundReader, find_readers
 from dpptag.devices.doctor import Finding, Severity, examine, this_machine
 from dpptag.devices.install_rules import ACTIVATE, JOIN_GROUP, install, rule_files
 from dpptag.devices.profiles import load_all
-from dpptag.errors import EXIT_DEVICE, EXIT_OK, EXIT_TAG, DeviceError, UsageError
+from dpptag.errors import EXIT_DEVICE, EXIT_INTERRUPTED, EXIT_OK, EXIT_TAG, DeviceError, UsageError
 from dpptag.field.self_test import SelfTest, self_test
 
 
@@ -120,6 +120,8 @@ def test(device: str, out: Path, yes: bool, wait: float, as_json: bool) -> int:
     else:
         _show_report(report)
     say(f"report: {out}")
+    if report.interrupted:
+        return EXIT_INTERRUPTED
     return EXIT_OK if report.passed else EXIT_TAG
 
 

@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from dpptag import __version__
 from dpptag.codec.ndef import NdefRecord, encode_message
-from dpptag.errors import DpptagError, TagLost
+from dpptag.errors import DeviceError, DpptagError, TagLost
 from dpptag.links import NfcReader, TagLink, Technology
 from dpptag.tags import Tag, identify, plan_write, write_and_verify
 
@@ -22,6 +22,8 @@ RESELECTS: Final = 20
 """So often the field goes off and on and the same chip must come back."""
 
 _FAST_READ_PAGES: Final = (4, 12, 30, 60)
+_SEARCHES: Final = 3
+_TOLD: Final = ("page", "block", "nak", "error", "got", "status", "silent")
 _TNF_EXTERNAL: Final = 4
 
 
@@ -46,10 +48,16 @@ class SelfTest:
     chip: dict[str, Any] = field(default_factory=dict)
     steps: list[Step] = field(default_factory=list)
     restored: bool | None = None
+    interrupted: bool = False
 
     @property
     def passed(self) -> bool:
-        return bool(self.steps) and all(step.ok is not False for step in self.steps) and self.restored is not False
+        return (
+            bool(self.steps)
+            and not self.interrupted
+            and all(step.ok is not False for step in self.steps)
+            and self.restored is not False
+        )
 
     def as_dict(self) -> dict[str, Any]:
         return {**asdict(self), "passed": self.passed}
@@ -83,8 +91,16 @@ def self_test(reader: NfcReader, link: TagLink, monotonic: Callable[[], float]) 
     trial = _Trial(reader, link, tag, report, monotonic)
     try:
         trial.run()
+    except KeyboardInterrupt:  # the report must still say whether the tag got its message back
+        report.interrupted = True
     finally:
-        trial.restore()
+        try:
+            trial.restore()
+        except KeyboardInterrupt:  # the first one must not leave the tag half restored; the second one may
+            if report.interrupted:
+                raise
+            report.interrupted = True
+            trial.restore()
     return report
 
 
@@ -113,19 +129,30 @@ class _Trial:
         if not self._touched:
             return
         try:
-            self._link.reselect()
-            write_and_verify(self._link, identify(self._link), self._tag.ndef or b"")
+            link = self._same_chip()
+            write_and_verify(link, identify(link), self._tag.ndef or b"")
             self._report.restored = True
         except DpptagError as error:
             self._report.restored = False
-            self._report.steps.append(Step("restore the tag", False, f"{error.code}: {error.message}", 0.0))
+            self._report.steps.append(Step("restore the tag", False, _said(error), 0.0))
+
+    def _same_chip(self) -> TagLink:
+        """A link to the tag that was touched, and to no other. The failure before may have left the first one dead."""
+        for _ in range(_SEARCHES):
+            try:
+                found = self._reader.sense()
+            except DeviceError:
+                continue
+            if found is not None and found.uid == self._tag.uid:
+                return found
+        raise TagLost("the tag under test is not on the reader any more")
 
     def _step(self, name: str, work: Callable[[], tuple[bool | None, str]]) -> None:
         started = self._monotonic()
         try:
             ok, detail = work()
         except DpptagError as error:
-            ok, detail = False, f"{error.code}: {error.message}".replace(self._tag.uid.hex(), "the chip")
+            ok, detail = False, _said(error)
         self._report.steps.append(Step(name, ok, detail, round(self._monotonic() - started, 6)))
 
     def _reselect(self) -> tuple[bool | None, str]:
@@ -155,7 +182,7 @@ class _Trial:
                 fast = link.fast_read(0, count - 1)
             except DpptagError as error:
                 link.reselect()
-                return None, f"fails for {count} pages ({error.code}): keep fast_read_pages at {good}"
+                return None, f"fails for {count} pages ({_said(error)}): keep fast_read_pages at {good}"
             if fast != slow[: 4 * count]:
                 return None, f"differs for {count} pages: keep fast_read_pages at {good}"
             good = count
@@ -172,8 +199,16 @@ class _Trial:
         found = self._reader.sense()
         if found is None:
             return False, "the tag is not found"
+        if found.uid != self._tag.uid:
+            return False, "another chip"
         self._link = found
-        return found.uid == self._tag.uid, "the same chip" if found.uid == self._tag.uid else "another chip"
+        return True, "the same chip"
+
+
+def _said(error: DpptagError) -> str:
+    """The stable code and the small numbers. Messages name chips, ports, and readers by their serial numbers."""
+    told = [f"{name} {value}" for name in _TOLD if isinstance(value := error.facts.get(name), int)]
+    return ", ".join((error.code, *told))
 
 
 def _trial(length: int) -> bytes:

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Final
 
 from nfc.clf import pn53x
@@ -68,6 +68,7 @@ class Pn53xPort:
         present: Callable[[], bool],
         closing: Iterable[Callable[[], object]],
         release: Callable[[], None],
+        drop_stale_frames: Callable[[], None],
         byte_seconds: float = 0.0,
     ) -> None:
         self._name = name
@@ -78,10 +79,13 @@ class Pn53xPort:
         self._present = present
         self._closing = tuple(closing)
         self._release = release
+        self._drop_stale_frames = drop_stale_frames
         self._rx_mode: int | None = None
         self._timeout = 0
         self._field_on = False
-        self._set_timeout(device.chipset, USUAL_WAITING_TIME)
+        self._unsure = False
+        with self._command() as chipset:
+            self._set_timeout(chipset, USUAL_WAITING_TIME)
 
     @property
     def name(self) -> str:
@@ -100,9 +104,8 @@ class Pn53xPort:
 
         The chip set resolves a collision by itself and takes one of the tags: it does not tell.
         """
-        chipset = self._opened()
-        self._field_on = True
-        with foreign_errors(self._name, self._present):
+        with self._command() as chipset:
+            self._field_on = True
             target = chipset.in_list_passive_target(1, _TYPE_A, b"")
             if target is None:
                 return None
@@ -118,9 +121,8 @@ class Pn53xPort:
         return nfcid
 
     def poll_f(self, system_code: int) -> FelicaTarget | None:
-        chipset = self._opened()
         request = bytes((0x00, *system_code.to_bytes(2, "big"), _SYSTEM_CODE_REQUEST, 0x00))
-        with foreign_errors(self._name, self._present):
+        with self._command() as chipset:
             if not self._field_on:  # the poll would follow the field at once, and some FeliCa chips start slower
                 chipset.rf_configuration(_RF_FIELD, b"\x01")
                 time.sleep(_FELICA_START_SECONDS)
@@ -134,10 +136,10 @@ class Pn53xPort:
         return FelicaTarget(answer[2:10], answer[10:18], int.from_bytes(answer[18:], "big") if answer[18:] else None)
 
     def exchange(self, frame: bytes, waiting_time: float, hidden: Hidden | None = None) -> bytes:
-        chipset = self._opened()
+        self._opened()
         self._traffic.hide(frame, hidden)
         try:
-            with foreign_errors(self._name, self._present):
+            with self._command() as chipset:
                 self._set_timeout(chipset, waiting_time)
                 try:
                     return bytes(chipset.in_communicate_thru(frame, waiting_time + _HOST_MARGIN))
@@ -152,20 +154,18 @@ class Pn53xPort:
         """A host command only where the time-out changes."""
         index = timeout_index(seconds)
         if index != self._timeout:
-            with foreign_errors(self._name, self._present):
-                chipset.rf_configuration(_RF_TIMINGS, _ATR_RES_TIMEOUT + bytes((index,)))
+            self._timeout = 0
+            chipset.rf_configuration(_RF_TIMINGS, _ATR_RES_TIMEOUT + bytes((index,)))
             self._timeout = index
 
     def field_off(self) -> None:
-        chipset = self._opened()
-        self._field_on = False
-        with foreign_errors(self._name, self._present):
+        with self._command() as chipset:
+            self._field_on = False
             chipset.rf_configuration(_RF_FIELD, b"\x00")
 
     def call(self, step: Callable[[], object]) -> None:
         """A call of nfcpy, its errors mapped."""
-        self._opened()
-        with foreign_errors(self._name, self._present):
+        with self._command():
             step()
 
     def signal(self) -> bool:
@@ -180,6 +180,26 @@ class Pn53xPort:
                 with contextlib.suppress(DeviceError), foreign_errors(self._name, self._present):
                     step()
         self._release()
+
+    @contextlib.contextmanager
+    def _command(self) -> Iterator[Chipset]:
+        """Round all host commands of a call, their errors mapped.
+
+        After a failure or Ctrl-C in mid-command its answer may be still to come, and would be taken for that to the
+        next command, and so on for ever: the chip is told to end it, and what has come is thrown away.
+        """
+        chipset = self._opened()
+        with foreign_errors(self._name, self._present):
+            if self._unsure:
+                chipset.send_ack()
+                self._drop_stale_frames()
+            self._unsure = True
+            try:
+                yield chipset
+            except UnansweredError:  # the reader has answered: the tag did not
+                self._unsure = False
+                raise
+            self._unsure = False
 
     def _opened(self) -> Chipset:
         if self._chipset is None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import reduce
 from operator import xor
 from typing import Final
@@ -64,7 +64,8 @@ class Rcs380Port:
         self._release = release
         self._modulation = ""
         self._selected = False
-        with foreign_errors(name, present):
+        self._unsure = False
+        with self._command():
             version = chipset.get_firmware_version()
         if version is None or len(version) < 2:
             raise malformed(name)
@@ -79,8 +80,7 @@ class Rcs380Port:
         return self._firmware
 
     def poll_a(self) -> TypeATarget | None:
-        chipset = self._opened()
-        with foreign_errors(self._name, self._present):
+        with self._command() as chipset:
             self._modulate(chipset, _TYPE_A)
             chipset.in_set_protocol(bytes(chipset.in_set_protocol_defaults) + _SHORT_FRAME)
             # A tag that was active takes the first REQA for an error and falls back to IDLE without a word.
@@ -113,10 +113,9 @@ class Rcs380Port:
         return None
 
     def poll_f(self, system_code: int) -> FelicaTarget | None:
-        chipset = self._opened()
         self._selected = False
         request = bytes((6, 0x00, *system_code.to_bytes(2, "big"), _SYSTEM_CODE_REQUEST, 0x00))
-        with foreign_errors(self._name, self._present), contextlib.suppress(CollisionError):
+        with self._command() as chipset, contextlib.suppress(CollisionError):
             self._modulate(chipset, _FELICA)
             chipset.in_set_protocol(bytes(chipset.in_set_protocol_defaults) + _FELICA_GUARD)
             answer = self._heard(chipset, request)
@@ -127,10 +126,10 @@ class Rcs380Port:
         return None
 
     def exchange(self, frame: bytes, waiting_time: float, hidden: Hidden | None = None) -> bytes:
-        chipset = self._opened()
+        self._opened()
         self._traffic.hide(frame, hidden)
         try:
-            with foreign_errors(self._name, self._present):
+            with self._command() as chipset:
                 return self._communicate(chipset, self._framed(frame), waiting_time)
         finally:
             self._traffic.hide(b"", None)
@@ -166,10 +165,9 @@ class Rcs380Port:
         return bytes(answer)
 
     def field_off(self) -> None:
-        chipset = self._opened()
-        self._selected = False
-        self._modulation = ""  # InSetRF puts the field on again, as nfcpy does it before each poll
-        with foreign_errors(self._name, self._present):
+        with self._command() as chipset:
+            self._selected = False
+            self._modulation = ""  # InSetRF puts the field on again, as nfcpy does it before each poll
             chipset.switch_rf("off")
 
     def signal(self) -> bool:
@@ -182,6 +180,22 @@ class Rcs380Port:
                 self._transport.write(Chipset.ACK)  # ends a command that an interrupt left running
                 chipset.switch_rf("off")
         self._release()
+
+    @contextlib.contextmanager
+    def _command(self) -> Iterator[Chipset]:
+        """Round all host commands of a call, their errors mapped; see :meth:`Pn53xPort._command`."""
+        chipset = self._opened()
+        with foreign_errors(self._name, self._present):
+            if self._unsure:
+                self._transport.write(Chipset.ACK)
+                self._transport.drop_stale_frames()
+            self._unsure = True
+            try:
+                yield chipset
+            except UnansweredError:  # the reader has answered: the tag did not
+                self._unsure = False
+                raise
+            self._unsure = False
 
     def _opened(self) -> Chipset:
         if self._chipset is None:

@@ -43,6 +43,8 @@ _LEAST_WAIT_MS: Final = 500
 reason to call a reader lost. Costs time only where nothing answers."""
 _WRITE_SECONDS: Final = 1.0
 """An adapter that takes no bytes for this long hangs: the longest frame needs 25 ms at 115200 baud."""
+_QUIET_SECONDS: Final = 0.02  # longer than the 16 ms for which an FTDI adapter holds bytes back
+_STALE_BYTES, _STALE_READS = 300, 8
 
 
 class LoggedTty(TTY):
@@ -67,6 +69,14 @@ class LoggedTty(TTY):
         frame = super().read(max(timeout, self.least_wait_ms))
         self._traffic.received(bytes(frame or b""))
         return frame
+
+    def drop_stale_frames(self) -> None:
+        """Whatever the chip still sends of an earlier answer: nothing of it is left once the line was quiet."""
+        if self.tty is not None:
+            self.tty.timeout = _QUIET_SECONDS
+            for _ in range(_STALE_READS):
+                if not self.tty.read(_STALE_BYTES):
+                    return
 
     def set_baudrate(self, baudrate: int) -> None:
         """Change over after everything written is on the wire."""
@@ -144,6 +154,7 @@ class _Opening:
                 present=self._present,
                 closing=(chipset.send_ack, device.mute, device.close),
                 release=self.release,
+                drop_stale_frames=tty.drop_stale_frames,
                 byte_seconds=_BITS_PER_BYTE / tty.baudrate,
             )
 

@@ -52,6 +52,7 @@ def _pn53x(port: type[Pn53xPort], chipset: type[Chipset], device: type[pn53x.Dev
         present=place.present,
         closing=(opened.chipset.send_ack, opened.mute),
         release=place.release,
+        drop_stale_frames=place.transport.drop_stale_frames,
     )
 
 
@@ -78,6 +79,7 @@ def _acr122u(place: _Place) -> RawPort:
         present=place.present,
         closing=(device.mute, chipset.polling_on),
         release=place.release,
+        drop_stale_frames=place.transport.drop_stale_frames,
     )
 
 
