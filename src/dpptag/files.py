@@ -68,11 +68,16 @@ def locked(path: str | os.PathLike[str], *, wait: bool, folder: bool = False) ->
 
 
 def append_line(path: str | os.PathLike[str], line: bytes) -> None:
-    """Add ``line`` and a line feed to a file, made private where it is missing; on the disk when this returns."""
+    """Add ``line`` and a line feed to a file, made private where it is missing; on the disk when this returns.
+
+    Half a line that a full disk or a power cut left is ended first: it must not spoil the new one.
+    """
     whole = os.path.abspath(path)  # noqa: PTH100  no pathlib here
-    descriptor = os.open(whole, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    with os.fdopen(descriptor, "ab") as file:
-        file.write(line + b"\n")
+    descriptor = os.open(whole, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    with os.fdopen(descriptor, "a+b") as file:
+        size = file.seek(0, os.SEEK_END)
+        file.seek(max(size - 1, 0))
+        file.write((b"\n" if file.read(1) not in (b"", b"\n") else b"") + line + b"\n")
         file.flush()
         os.fsync(file.fileno())
     sync_folder(os.path.dirname(whole))  # noqa: PTH120

@@ -102,6 +102,13 @@ def test_a_dry_run_writes_nothing(trust: Trust, tmp_path: Path) -> None:
     assert read(device).json == before
 
 
+def test_a_dry_run_on_a_chip_with_files_names_the_file_of_every_offset(trust: Trust, tmp_path: Path) -> None:
+    device = f"sim:nfc?tags=NTAG424&uid={UID}"
+    done = write(device, trust.signed(tmp_path / "tag.ndef"), "--dry-run")
+    assert done.json["steps"]
+    assert {step["file"] for step in done.json["steps"]} == {"e104"}
+
+
 def test_a_tag_pulled_while_it_is_written_is_told_with_its_state(trust: Trust, tmp_path: Path) -> None:
     device = f"sim:nfc?state={tmp_path / 'state'}&uid={UID}"
     done = write(f"{device}&fault=tear@40", trust.signed(tmp_path / "tag.ndef"))

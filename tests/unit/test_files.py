@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from dpptag.files import NoLocksError, locked, replace_file
+from dpptag.files import NoLocksError, append_line, locked, replace_file
 
 
 def fail(number: int) -> Callable[..., None]:
@@ -60,3 +60,14 @@ def test_a_missing_folder_is_not_made_a_lock_file(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError):
         locked(tmp_path / "missing", wait=True, folder=True)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_lines_are_added_to_a_private_file_and_half_a_line_spoils_no_other(tmp_path: Path) -> None:
+    path = tmp_path / "lines"
+    append_line(path, b"one")
+    append_line(path, b"two")
+    assert path.read_bytes() == b"one\ntwo\n"
+    assert path.stat().st_mode & 0o777 == 0o600
+    path.write_bytes(b"one\ntw")  # the power was cut here
+    append_line(path, b"three")
+    assert path.read_bytes() == b"one\ntw\nthree\n"

@@ -10,7 +10,7 @@ from dpptag.cli.options import Seconds, json_option, read_file
 from dpptag.cli.output import emit, emit_json, facts, say
 from dpptag.cli.tag_state import sense, tag_state
 from dpptag.codec.ndef import MESSAGE_LIMIT, decode_message
-from dpptag.tags import Tag, identify, plan_write, write_and_verify
+from dpptag.tags import Tag, WriteStep, identify, plan_write, write_and_verify
 from dpptag.tags.authenticity import read_originality
 
 _wait = click.option("--wait", type=Seconds(), default=10.0, show_default=True, help="Seconds to wait for a tag.")
@@ -60,7 +60,7 @@ def write(device: str, ndef: str, allow_format: bool, dry_run: bool, wait: float
             say(f"irreversible: {step}")
         if dry_run:
             if as_json:
-                steps = [{s.unit: s.at, "data": s.data.hex(), "irreversible": s.irreversible} for s in plan.steps]
+                steps = [_step_value(step) for step in plan.steps]
                 emit_json({"chip": tag.uid.hex(), "type": tag.chip_name, "steps": steps})
             else:
                 emit(str(plan))
@@ -78,6 +78,12 @@ def write(device: str, ndef: str, allow_format: bool, dry_run: bool, wait: float
         emit_json(value)
     else:
         say(f"wrote {len(message)} bytes to {tag.chip_name} {tag.uid.hex()}, read back and equal")
+
+
+def _step_value(step: WriteStep) -> dict[str, object]:
+    """``file`` only where the chip has files: an offset says little without it."""
+    where = {} if step.file is None else {"file": f"{step.file:04x}"}
+    return {**where, step.unit: step.at, "data": step.data.hex(), "irreversible": step.irreversible}
 
 
 def _tag_value(tag: Tag, *, simulated: bool) -> dict[str, object]:
