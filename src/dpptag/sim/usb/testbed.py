@@ -13,7 +13,6 @@ import errno
 import gc
 import importlib
 import os
-import select
 import socket
 import stat
 import threading
@@ -92,7 +91,7 @@ class Testbed:
         self._root: str = self._bed.get_root_dir()
         self.loop = self._glib.MainLoop()
         self._lock = threading.RLock()
-        self._watched: set[int] = set()
+        self._accepted: dict[str, set[int]] = {}
         self._handler_type = self._make_handler()
         self._handlers: dict[int, Any] = {}
         self._bed.add_from_string(_hub_entry())
@@ -159,32 +158,29 @@ class Testbed:
 
         umockdev 0.17.16 declares client-vanished and never emits it, and does not see the end of a client that dies
         while a call of its waits. So the connection is looked for among this process's descriptors: umockdev accepts
-        those at one socket one by one, each with its client_connected, so it is the one that is not watched yet. It is
-        watched by a descriptor of our own, which outlives umockdev's.
+        those at one socket one by one, each with its client_connected, so it is the one that was not there the last
+        time; one whose peer has gone may still be there. It is watched by a descriptor of our own, which outlives
+        umockdev's.
         """
-        for name in os.listdir(_DESCRIPTORS):  # noqa: PTH208
-            connection = _accepted(int(name), path)
-            if connection is None:
-                continue
-            inode = os.fstat(connection.fileno()).st_ino
-            # What was watched until its end stays open for a moment more, until umockdev has seen that end.
-            if inode in self._watched or _has_ended(connection):
+        known = self._accepted.get(path, set())
+        there = _accepted(path)
+        self._accepted[path] = set(there)
+        new = [inode for inode in there if inode not in known]
+        for inode in there.keys() - new[:1]:
+            there[inode].close()
+        if not new:
+            raise RuntimeError(f"umockdev told of a client at {path}, and there is no connection")
+        connection = there[new[0]]
+
+        def gone(*_: Any) -> bool:
+            with self._lock:
                 connection.close()
-                continue
-            self._watched.add(inode)
+                function()
+            return False
 
-            def gone(*_: Any, connection: socket.socket = connection, inode: int = inode) -> bool:
-                with self._lock:
-                    self._watched.remove(inode)
-                    connection.close()
-                    function()
-                return False
-
-            self._glib.unix_fd_add_full(
-                self._glib.PRIORITY_DEFAULT, connection.fileno(), self._glib.IO_HUP | self._glib.IO_ERR, gone
-            )
-            return
-        function()  # it has gone again already
+        self._glib.unix_fd_add_full(
+            self._glib.PRIORITY_DEFAULT, connection.fileno(), self._glib.IO_HUP | self._glib.IO_ERR, gone
+        )
 
     def _make_handler(self) -> Any:
         watch, lock, broken = self._watch, self._lock, self._glib.Error
@@ -214,25 +210,23 @@ class Testbed:
         return Handler
 
 
-def _accepted(descriptor: int, path: str) -> socket.socket | None:
-    """A second descriptor of the server's end of a connection to ``path``; None where ``descriptor`` is none."""
-    try:
-        if not stat.S_ISSOCK(os.fstat(descriptor).st_mode):
-            return None
-        connection = socket.socket(fileno=os.dup(descriptor))
-    except OSError:  # closed in the meantime: the listing itself had one
-        return None
-    listens = connection.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN)
-    if connection.family == socket.AF_UNIX and connection.getsockname() == path and not listens:
-        return connection
-    connection.close()
-    return None
-
-
-def _has_ended(connection: socket.socket) -> bool:
-    look = select.poll()
-    look.register(connection, 0)  # a hang-up is told without being asked for
-    return bool(look.poll(0))
+def _accepted(path: str) -> dict[int, socket.socket]:
+    """The server's ends of the connections to ``path`` by inode, each by a descriptor more."""
+    found: dict[int, socket.socket] = {}
+    for name in os.listdir(_DESCRIPTORS):  # noqa: PTH208
+        try:
+            status = os.fstat(int(name))
+            if not stat.S_ISSOCK(status.st_mode) or status.st_ino in found:
+                continue
+            connection = socket.socket(fileno=os.dup(int(name)))
+        except OSError:  # closed in the meantime: the listing itself had one
+            continue
+        listens = connection.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN)
+        if connection.family == socket.AF_UNIX and connection.getsockname() == path and not listens:
+            found[status.st_ino] = connection
+        else:
+            connection.close()
+    return found
 
 
 def _device_entry(model: UsbModel, port: str, number: int, serial: str, driver: str | None) -> str:
