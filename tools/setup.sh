@@ -228,8 +228,11 @@ setup_node() {
             system_packages 'tests with nfc-pcsc' nodejs npm libnode-dev
         system_packages 'tests with nfc-pcsc' g++ libpcsclite-dev make
     }
-    once "$PEERS" node requirements/peers-node/*.json -- node_packages >>"$NPM_LOG" 2>&1 ||
+    node --version >"$PEERS/node-version" 2>/dev/null || true # what is compiled fits one version
+    once "$PEERS" node "$PEERS/node-version" requirements/peers-node/*.json -- node_packages >>"$NPM_LOG" 2>&1 || {
+        rm -rf "$PEERS/node"
         lacking nfc-pcsc "npm could not install or build it; see $NPM_LOG"
+    }
 }
 
 node_packages() {
