@@ -9,7 +9,15 @@ from pathlib import Path
 import pytest
 
 from dpptag.devices.profiles import load_all
-from dpptag.devices.udev_rules import KERNEL_MODULES, RULES_NAME, lint, modprobe_text, rules_text, sysusers_text
+from dpptag.devices.udev_rules import (
+    KERNEL_MODULES,
+    RULES_NAME,
+    lint,
+    modprobe_text,
+    polkit_text,
+    rules_text,
+    sysusers_text,
+)
 from tests.needs import program_path, system_python_with_umockdev
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -20,6 +28,7 @@ def test_the_files_are_what_the_profiles_make() -> None:
     assert RULES.read_text() == rules_text(load_all())
     assert (ROOT / "udev" / "dpptag.sysusers").read_text() == sysusers_text()
     assert (ROOT / "udev" / "dpptag-nfc.modprobe").read_text() == modprobe_text()
+    assert (ROOT / "udev" / "dpptag-pcsc.polkit").read_text() == polkit_text()
 
 
 def test_every_reader_that_is_opened_here_has_its_rule() -> None:

@@ -16,10 +16,10 @@ from dpptag.cli.device import device_option, opened_reader
 from dpptag.cli.options import Seconds, at_terminal, json_option, path_type, write_file
 from dpptag.cli.output import emit, emit_json, facts, say, table
 from dpptag.cli.tag_state import sense, tag_state
-from dpptag.devices import pcsc_reader_names
+from dpptag.devices import pcsc_problem, pcsc_reader_names
 from dpptag.devices.discovery import FoundReader, find_readers
 from dpptag.devices.doctor import Finding, Severity, examine, this_machine
-from dpptag.devices.install_rules import ACTIVATE, JOIN_GROUP, install, rule_files
+from dpptag.devices.install_rules import ACTIVATE, JOIN_GROUP, install, install_command, rule_files
 from dpptag.devices.profiles import load_all
 from dpptag.errors import EXIT_DEVICE, EXIT_INTERRUPTED, EXIT_OK, EXIT_TAG, DeviceError, UsageError
 from dpptag.field.self_test import SelfTest, self_test
@@ -76,7 +76,8 @@ def doctor(as_json: bool) -> int:
     """Say who holds a reader, why one cannot be opened, and the command that mends it. Changes nothing."""
     names = pcsc_reader_names()
     readers = find_readers(names or ())
-    findings = examine(readers, pcsc_answers=names is not None, machine=this_machine())
+    refused = names is None and pcsc_problem() == "device-permission"
+    findings = examine(readers, pcsc_answers=names is not None, pcsc_refused=refused, machine=this_machine())
     problems = [finding for finding in findings if finding.severity is Severity.PROBLEM]
     if as_json:
         emit_json(
@@ -130,10 +131,10 @@ def test(device: str, out: Path, yes: bool, wait: float, as_json: bool) -> int:
 @click.option("--root", type=path_type(), default="/", help="Write below this folder and run nothing, for an image.")
 @json_option
 def install_rules(apply: bool, root: Path, as_json: bool) -> None:
-    """Show, or with --apply install, udev rules, the group dpptag and the blacklist of Linux's NFC modules."""
+    """Show, or with --apply install, udev and polkit rules, the group dpptag, the blacklist of Linux's NFC modules."""
     files = rule_files(load_all(), root=root)
     written = install(files) if apply else ()
-    ran = _activate() if apply and root == Path("/") else []
+    ran = _activate() if apply and root.resolve() == Path("/") else []
     if as_json:
         emit_json(
             {
@@ -146,7 +147,7 @@ def install_rules(apply: bool, root: Path, as_json: bool) -> None:
     if not apply:
         for file in files:
             emit(f"# --- {file.path} ({file.state})\n{file.text}")
-        say("nothing was changed; to install: sudo dpptag devices install-rules --apply")
+        say(f"nothing was changed; to install: {install_command()}")
         return
     for path in written:
         say(f"wrote {path}")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from dpptag.devices.paths import DeviceKind, DevicePath, parse_device_path
 from dpptag.devices.reconnect import Backoff, ReconnectingReader
 from dpptag.devices.usb_ports import SYSFS, UsbDevice, device_at, usb_devices
-from dpptag.errors import DeviceError, DeviceNotFound
+from dpptag.errors import DeviceError, DeviceNotFound, DpptagError
 from dpptag.links.nfc import Technology
 
 if TYPE_CHECKING:
@@ -24,6 +24,7 @@ __all__ = [
     "open_nfc",
     "open_nfc_lasting",
     "parse_device_path",
+    "pcsc_problem",
     "pcsc_reader_names",
     "usb_device_of",
 ]
@@ -170,3 +171,16 @@ def pcsc_reader_names() -> tuple[str, ...] | None:
         return tuple(list_readers())
     except DeviceError:
         return None
+
+
+def pcsc_problem() -> str | None:
+    """The code of the error that keeps us from the PC/SC service; None where it takes us, or pyscard is missing."""
+    try:
+        from dpptag.devices.pcsc_driver import list_readers
+    except ImportError:
+        return None
+    try:
+        list_readers()
+    except DpptagError as error:
+        return error.code
+    return None

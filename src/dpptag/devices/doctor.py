@@ -13,11 +13,12 @@ from typing import Final
 
 from dpptag.devices.discovery import CCID_CLASS, FoundReader
 from dpptag.devices.holders import PROC, holders_of, processes_named
+from dpptag.devices.install_rules import install_command
 from dpptag.devices.profiles import load_profile
-from dpptag.devices.udev_rules import KERNEL_MODULES, RULES_NAME
+from dpptag.devices.udev_rules import GROUP, KERNEL_MODULES, RULES_NAME
 from dpptag.devices.usb_ports import SYSFS
 
-INSTALL: Final = "sudo dpptag devices install-rules --apply"
+_USBFS: Final = "usbfs"  # what sysfs names as the driver of an interface that a process has claimed
 _SLOW_LATENCY_MS: Final = 1
 _RULE_FOLDERS: Final = ("etc/udev/rules.d", "usr/lib/udev/rules.d", "lib/udev/rules.d", "run/udev/rules.d")
 
@@ -57,19 +58,26 @@ def this_machine() -> Machine:
     return Machine(user_id=os.geteuid(), groups=frozenset((os.getegid(), *os.getgroups())))
 
 
-def examine(readers: tuple[FoundReader, ...], *, pcsc_answers: bool, machine: Machine) -> tuple[Finding, ...]:
-    """Everything found, reader by reader, then the machine. ``pcsc_answers``: a PC/SC service took a connection."""
+def examine(
+    readers: tuple[FoundReader, ...], *, pcsc_answers: bool, machine: Machine, pcsc_refused: bool = False
+) -> tuple[Finding, ...]:
+    """Everything found, reader by reader, then the machine.
+
+    ``pcsc_answers``: a PC/SC service took a connection; ``pcsc_refused``: it runs, and its policy refuses this user.
+    """
     findings: list[Finding] = []
     for reader in readers:
         if reader.usb is not None:
-            findings += _usb_findings(reader, machine, pcsc_answers=pcsc_answers)
+            findings += _usb_findings(reader, machine, pcsc_answers=pcsc_answers, pcsc_refused=pcsc_refused)
         elif reader.node is not None:
             findings += _serial_findings(reader, machine)
     findings += _machine_findings(readers, machine)
     return tuple(findings)
 
 
-def _usb_findings(reader: FoundReader, machine: Machine, *, pcsc_answers: bool) -> Iterator[Finding]:
+def _usb_findings(
+    reader: FoundReader, machine: Machine, *, pcsc_answers: bool, pcsc_refused: bool
+) -> Iterator[Finding]:
     assert reader.usb is not None
     place = f"{reader.model} at port {reader.port}"
     profile = load_profile(reader.profile)
@@ -80,10 +88,15 @@ def _usb_findings(reader: FoundReader, machine: Machine, *, pcsc_answers: bool) 
             "kernel-module",
             place,
             f"the kernel module {module} holds the reader",
-            f"sudo modprobe -r {module}; so that it stays away: {INSTALL}",
+            f"sudo modprobe -r {module}; so that it stays away: {install_command()}",
         )
+    node = _below(machine.root, reader.usb.node)
     if profile.driver == "pcsc":
-        yield from _pcsc_findings(reader, place, machine, pcsc_answers=pcsc_answers)
+        # Another than pcscd: gpg's scdaemon, say, takes CCID readers by itself.
+        held = [] if modules else list(_holder_findings(reader, node, place, machine, but="pcscd"))
+        yield from held
+        if not (held or modules) or not pcsc_answers:
+            yield from _pcsc_findings(reader, place, machine, pcsc_answers=pcsc_answers, pcsc_refused=pcsc_refused)
         return
     services = processes_named("pcscd", machine.proc)
     if services and any(interface.class_code == CCID_CLASS for interface in reader.usb.interfaces):
@@ -94,16 +107,43 @@ def _usb_findings(reader: FoundReader, machine: Machine, *, pcsc_answers: bool) 
             f"{services[0]} takes readers of this kind, and one program alone can have it",
             "use its pcsc: path; or: sudo systemctl stop pcscd.socket pcscd.service",
         )
-    node = _below(machine.root, reader.usb.node)
-    for holder in holders_of(node, machine.proc):
+    yield from _holder_findings(reader, node, place, machine)
+    yield from _permission_findings(node, place, machine, action=install_command())
+
+
+def _holder_findings(
+    reader: FoundReader, node: Path, place: str, machine: Machine, *, but: str = ""
+) -> Iterator[Finding]:
+    """Who has it open. Other users' processes are hidden from a plain user; that somebody claimed it is not."""
+    assert reader.usb is not None
+    holders = holders_of(node, machine.proc)
+    for holder in holders:
+        if holder.name != but:
+            said = f"{holder} has the reader open"
+            yield Finding(Severity.PROBLEM, "held", place, said, f"end it: {_end(holder.name, holder.pid)}")
+    claimed = any(interface.driver == _USBFS for interface in reader.usb.interfaces)
+    if claimed and not holders and not (but and processes_named(but, machine.proc)):
         yield Finding(
-            Severity.PROBLEM, "held", place, f"{holder} has the reader open", f"end it: {_end(holder.name, holder.pid)}"
+            Severity.PROBLEM,
+            "held",
+            place,
+            "a program of another user has the reader open",
+            install_command().replace("install-rules --apply", "doctor") + "  names it",
         )
-    yield from _permission_findings(node, place, machine, action=INSTALL)
 
 
-def _pcsc_findings(reader: FoundReader, place: str, machine: Machine, *, pcsc_answers: bool) -> Iterator[Finding]:
-    if not pcsc_answers:
+def _pcsc_findings(
+    reader: FoundReader, place: str, machine: Machine, *, pcsc_answers: bool, pcsc_refused: bool
+) -> Iterator[Finding]:
+    if pcsc_refused:
+        yield Finding(
+            Severity.PROBLEM,
+            "pcsc-refused",
+            place,
+            "the PC/SC service refuses this user, who has no seat at this machine (SSH, a service)",
+            f"{install_command()}; then: sudo adduser $USER {GROUP}, and log in again",
+        )
+    elif not pcsc_answers:
         installed = (machine.root / "usr/sbin/pcscd").exists()
         yield Finding(
             Severity.PROBLEM,
@@ -131,7 +171,7 @@ def _serial_findings(reader: FoundReader, machine: Machine) -> Iterator[Finding]
             "held",
             reader.path,
             f"{holder} has the port open",
-            f"end it: {_end(holder.name, holder.pid)}",
+            f"end it: {_end(holder.name, holder.pid, node.name)}",
         )
     yield from _permission_findings(node, reader.path, machine, action="sudo adduser $USER dialout, then log in again")
     latency = machine.sysfs / "class" / "tty" / node.name / "device" / "latency_timer"
@@ -145,7 +185,7 @@ def _serial_findings(reader: FoundReader, machine: Machine) -> Iterator[Finding]
             "latency",
             reader.path,
             f"the adapter holds answers back for {milliseconds} ms: every page of a tag then takes that long",
-            f"echo 1 | sudo tee {latency}; for good: {INSTALL}",
+            f"echo 1 | sudo tee {latency}; for good: {install_command()}",
         )
 
 
@@ -158,7 +198,11 @@ def _permission_findings(node: Path, place: str | None, machine: Machine, *, act
     mode = stat.S_IMODE(status.st_mode)
     if mode & 0o002:
         yield Finding(
-            Severity.HINT, "mode", place, f"every user and program may write to {node} (mode {mode:04o})", INSTALL
+            Severity.HINT,
+            "mode",
+            place,
+            f"every user and program may write to {node} (mode {mode:04o})",
+            install_command(),
         )
     if _may_write(status, machine) or os.access(node, os.R_OK | os.W_OK):  # access sees the access list of a seat
         return
@@ -167,8 +211,15 @@ def _permission_findings(node: Path, place: str | None, machine: Machine, *, act
         "permission",
         place,
         f"{node} belongs to group {_group_name(status.st_gid)}, mode {mode:04o}: this user may not open it",
-        action,
+        _join(status, action),
     )
+
+
+def _join(status: os.stat_result, otherwise: str) -> str:
+    """Where the node's group may use it, to join that is what helps: no rule gives more to who has no seat."""
+    if status.st_gid != 0 and stat.S_IMODE(status.st_mode) & 0o060 == 0o060:
+        return f"sudo adduser $USER {_group_name(status.st_gid)}, then log in again"
+    return otherwise
 
 
 def _may_write(status: os.stat_result, machine: Machine) -> bool:
@@ -185,7 +236,7 @@ def _may_write(status: os.stat_result, machine: Machine) -> bool:
 def _machine_findings(readers: tuple[FoundReader, ...], machine: Machine) -> Iterator[Finding]:
     raw = [reader for reader in readers if (reader.path or "").startswith("nfc:usb:")]
     if raw and not any((machine.root / folder / RULES_NAME).exists() for folder in _RULE_FOLDERS):
-        yield Finding(Severity.HINT, "no-rules", None, "the udev rules of dpptag are not installed", INSTALL)
+        yield Finding(Severity.HINT, "no-rules", None, "the udev rules of dpptag are not installed", install_command())
     loaded = [name for name in KERNEL_MODULES if (machine.sysfs / "module" / name).is_dir()]
     if loaded and raw:
         yield Finding(
@@ -193,7 +244,7 @@ def _machine_findings(readers: tuple[FoundReader, ...], machine: Machine) -> Ite
             "modules-loaded",
             None,
             f"Linux's own NFC drivers are loaded ({', '.join(loaded)}): they take a reader at its next plug-in",
-            f"sudo modprobe -r {' '.join(loaded)}; so that they stay away: {INSTALL}",
+            f"sudo modprobe -r {' '.join(loaded)}; so that they stay away: {install_command()}",
         )
     for manager in processes_named("ModemManager", machine.proc):
         if any((reader.path or "").startswith("nfc:tty:") for reader in readers):
@@ -206,8 +257,14 @@ def _machine_findings(readers: tuple[FoundReader, ...], machine: Machine) -> Ite
             )
 
 
-def _end(name: str, pid: int) -> str:
-    return "sudo systemctl stop pcscd.socket pcscd.service" if name == "pcscd" else f"kill {pid}"
+def _end(name: str, pid: int, tty: str = "") -> str:
+    """Services come back when they are killed."""
+    services = {
+        "pcscd": "sudo systemctl stop pcscd.socket pcscd.service",
+        "ModemManager": "sudo systemctl disable --now ModemManager",
+        "agetty": f"sudo systemctl mask --now serial-getty@{tty}.service",
+    }
+    return services.get(name, f"kill {pid}")
 
 
 def _group_name(number: int) -> str:

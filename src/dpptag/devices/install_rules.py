@@ -1,7 +1,10 @@
-"""Put udev rules, group and module blacklist where the system reads them, and say what makes them count at once."""
+"""Put udev and polkit rules, group and module blacklist where the system reads them, and make them count at once."""
 
 from __future__ import annotations
 
+import shlex
+import shutil
+import sys
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +17,7 @@ from dpptag.devices.udev_rules import (
     RULES_NAME,
     lint,
     modprobe_text,
+    polkit_text,
     rules_text,
     sysusers_text,
 )
@@ -28,7 +32,19 @@ ACTIVATE: Final = (
 )
 """Run in this order after the files are in place; the last unloads what already holds a reader."""
 
-JOIN_GROUP: Final = f"for a service without a seat: SupplementaryGroups={GROUP} in its unit, or: adduser USER {GROUP}"
+JOIN_GROUP: Final = (
+    f"who has no seat (a service, a login by SSH) needs the group: sudo adduser USER {GROUP}; "
+    f"for USB readers SupplementaryGroups={GROUP} in a unit does it too"
+)
+
+
+def install_command() -> str:
+    """The command that installs the rules, with the whole path of this program: sudo does not look into a user's PATH
+    (secure_path), and so finds nothing that is installed in a virtual environment."""
+    started = Path(sys.argv[0])
+    program = str(started.absolute()) if started.name == "dpptag" and started.is_file() else shutil.which("dpptag")
+    words = shlex.quote(program) if program else f"{shlex.quote(sys.executable)} -m dpptag"
+    return f"sudo {words} devices install-rules --apply"
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +57,7 @@ class RuleFile:
 
 
 def rule_files(profiles: Iterable[Profile], *, root: Path = Path("/")) -> tuple[RuleFile, ...]:
-    """The three files and how they compare with those below ``root``. Raises DeviceError if our lint finds a fault."""
+    """The files and how they compare with those below ``root``. Raises DeviceError if our lint finds a fault."""
     rules = rules_text(profiles)
     findings = lint(rules)
     if findings:
@@ -54,6 +70,7 @@ def rule_files(profiles: Iterable[Profile], *, root: Path = Path("/")) -> tuple[
         (Path("etc/udev/rules.d") / RULES_NAME, rules),
         (Path("etc/sysusers.d/dpptag.conf"), sysusers_text()),
         (Path("etc/modprobe.d/dpptag-nfc.conf"), modprobe_text()),
+        (Path("etc/polkit-1/rules.d") / RULES_NAME, polkit_text()),
     )
     return tuple(RuleFile(root / path, text, _state(root / path, text)) for path, text in texts)
 
@@ -71,7 +88,7 @@ def install(files: Iterable[RuleFile]) -> tuple[Path, ...]:
             raise DeviceError(
                 f"cannot write {file.path}: {error.strerror}",
                 code="rules-unwritable",
-                action="run it as root: sudo dpptag devices install-rules --apply",
+                action=f"run it as root: {install_command()}",
                 path=str(file.path),
             ) from error
         written.append(file.path)

@@ -60,7 +60,7 @@ def error_of(code: int, reader: str) -> DpptagError:
         return DeviceNotFound(
             "the PC/SC service refuses this user",
             code="device-permission",
-            action="install the polkit rule: dpptag devices install-rules",
+            action="see `dpptag devices doctor`: it names the polkit rule and the group",
             device=reader,
             pcsc=pcsc,
         )

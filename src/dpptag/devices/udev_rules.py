@@ -91,6 +91,20 @@ def modprobe_text() -> str:
     return head + "".join(f"blacklist {module}\n" for module in KERNEL_MODULES)
 
 
+def polkit_text() -> str:
+    """Who is in the group may use PC/SC without a seat; pcscd built with polkit refuses such users (80 10 00 6A)."""
+    return (
+        "// PC/SC readers for dpptag: members of the group dpptag may use them without a seat (services, SSH).\n"
+        "// polkit looks the group up by the user: SupplementaryGroups of a unit do not count here.\n"
+        "polkit.addRule(function(action, subject) {\n"
+        '    var ours = ["org.debian.pcsc-lite.access_pcsc", "org.debian.pcsc-lite.access_card"];\n'
+        f'    if (ours.indexOf(action.id) >= 0 && subject.isInGroup("{GROUP}")) {{\n'
+        "        return polkit.Result.YES;\n"
+        "    }\n"
+        "});\n"
+    )
+
+
 def lint(text: str, *, name: str = RULES_NAME) -> tuple[Finding, ...]:
     """What is wrong with a rule file although systemd takes it, or what it would take for something else."""
     findings = list(_name_findings(text, name))

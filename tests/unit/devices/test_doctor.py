@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import grp
 import os
 from dataclasses import replace
 from pathlib import Path
@@ -16,10 +17,12 @@ from tests.unit.devices.machine_folder import MachineFolder
 ACR = ["ACS ACR122U PICC Interface 00 00"]
 
 
-def findings(folder: MachineFolder, names: list[str] | None = None, **changes: object) -> dict[str, Finding]:
+def findings(
+    folder: MachineFolder, names: list[str] | None = None, *, refused: bool = False, **changes: object
+) -> dict[str, Finding]:
     readers = find_readers(names or (), sysfs=folder.sysfs)
     machine = replace(folder.machine, **changes)  # type: ignore[arg-type]
-    found = examine(readers, pcsc_answers=names is not None, machine=machine)
+    found = examine(readers, pcsc_answers=names is not None, pcsc_refused=refused, machine=machine)
     assert len({finding.code for finding in found}) == len(found)
     return {finding.code: finding for finding in found}
 
@@ -148,3 +151,59 @@ def test_a_serial_port_of_another_group_names_the_group_to_join(
     monkeypatch.setattr(os, "access", lambda *_args: False)
     folder.tty("ttyUSB0", port="1-1")
     assert "dialout" in findings(folder)["permission"].action
+
+
+def test_a_node_that_its_group_may_open_says_which_group_to_join(
+    folder: MachineFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The rules are there already and give who has no seat nothing more; another package may have set its own group."""
+    monkeypatch.setattr(os, "access", lambda *_args: False)
+    node = folder.usb("1-2", 0x04CC, 0x2533, devnum=7)
+    status = os.stat_result((0o20660, 0, 0, 1, 0, 46, 0, 0, 0, 0))
+    original = Path.stat
+    monkeypatch.setattr(Path, "stat", lambda self, **kw: status if self == node else original(self, **kw))
+    finding = findings(with_rules(folder))["permission"]
+    assert finding.action == f"sudo adduser $USER {_group(46)}, then log in again"
+
+
+def _group(number: int) -> str:
+    try:
+        return grp.getgrgid(number).gr_name
+    except KeyError:
+        return str(number)
+
+
+def test_a_reader_claimed_by_somebody_whose_processes_are_hidden_is_held(folder: MachineFolder) -> None:
+    folder.usb("1-2", 0x04CC, 0x2533, devnum=7, driver="usbfs")
+    finding = findings(folder)["held"]
+    assert finding.severity is Severity.PROBLEM
+    assert "another user" in finding.cause
+    assert "devices doctor" in finding.action
+
+
+def test_who_keeps_a_ccid_reader_from_pcscd_is_named_and_nothing_is_installed_for_it(folder: MachineFolder) -> None:
+    node = folder.usb("1-2", 0x072F, 0x2200, devnum=7, class_code=0x0B, driver="usbfs")
+    folder.process(500, "pcscd")
+    folder.process(812, "scdaemon", holds=node)
+    found = findings(with_rules(folder), [])
+    assert set(found) == {"held"}
+    assert "scdaemon (process 812)" in found["held"].cause
+
+
+def test_a_kernel_module_is_not_mistaken_for_a_missing_driver_of_pcscd(folder: MachineFolder) -> None:
+    folder.usb("1-2", 0x072F, 0x2200, devnum=7, class_code=0x0B, driver="pn533_usb")
+    assert set(findings(with_rules(folder), [])) == {"kernel-module"}
+
+
+def test_a_user_whom_polkit_refuses_is_not_told_to_start_the_service(folder: MachineFolder) -> None:
+    folder.usb("1-2", 0x04E6, 0x5790, devnum=7, class_code=0x0B)
+    found = findings(folder, refused=True)
+    assert set(found) == {"pcsc-refused"}
+    assert "install-rules" in found["pcsc-refused"].action
+    assert "adduser $USER dpptag" in found["pcsc-refused"].action
+
+
+def test_a_console_on_the_serial_port_is_ended_as_a_service(folder: MachineFolder) -> None:
+    node = folder.tty("ttyS0")
+    folder.process(77, "agetty", holds=node)
+    assert "serial-getty@ttyS0.service" in findings(folder, user_id=0)["held"].action
