@@ -8,6 +8,7 @@ code, what the ledger holds by SQL.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shutil
@@ -24,7 +25,7 @@ from typing import Any, Final
 
 from dpptag.crypto import PrivateKey, parse_private_pem
 from dpptag.devices.nfcpy import NfcpyReader
-from dpptag.errors import DpptagError
+from dpptag.errors import DeviceError, DpptagError
 from dpptag.ledger import Ledger
 from dpptag.line import JobPlan, KeyJudge, KeyStatementMaker, Session, TagGuard, TagRecord, read_job
 from dpptag.links import NfcReader
@@ -47,7 +48,8 @@ is a byte short; garbage; the tag leaves; another takes its place; the process i
 AT_THE_TAG: Final = frozenset({"mute", "nak", "trim"})
 """They wait for the next command that goes to the tag: ordered at any host command between, they are the same case."""
 _IDLE: Final = 0.1  # of the counted clock: ten looks for a tag
-_KILL_TRIES: Final = 8
+_TRIES: Final = 8
+"""A machine too busy to answer or to kill within the driver's time-out of a tenth of a second tries again."""
 
 LOCK: Final = {"protect__lock": '"permanent"'}
 PASSWORD: Final = LOCK | {"protect__password": "true", "protect__master": '"tag-master.key"'}
@@ -76,7 +78,7 @@ class Outcome:
     left: Left
     partly_locked: bool
     secret_set: bool
-    done_at_once: bool
+    reruns: int
 
 
 @dataclass
@@ -92,6 +94,7 @@ class Tally:
     secret_set: int = 0
     done_at_once: int = 0
     finished: int = 0
+    later: int = 0
 
     def add(self, outcome: Outcome, stood_for: int) -> None:
         self.asked += stood_for
@@ -99,8 +102,9 @@ class Tally:
         self.left[outcome.left] += 1
         self.partly_locked += outcome.partly_locked
         self.secret_set += outcome.secret_set
-        self.done_at_once += outcome.done_at_once
-        self.finished += not outcome.done_at_once
+        self.done_at_once += outcome.reruns == 0
+        self.finished += outcome.reruns == 1
+        self.later += outcome.reruns > 1
 
     def __add__(self, other: Tally) -> Tally:
         return Tally(
@@ -112,12 +116,14 @@ class Tally:
             self.secret_set + other.secret_set,
             self.done_at_once + other.done_at_once,
             self.finished + other.finished,
+            self.later + other.later,
         )
 
     def row(self, name: str, fault: str) -> str:
         left = "".join(f"{self.left[state]:>9}" for state in Left)
         rest = "".join(
-            f"{count:>9}" for count in (self.partly_locked, self.secret_set, self.done_at_once, self.finished)
+            f"{count:>9}"
+            for count in (self.partly_locked, self.secret_set, self.done_at_once, self.finished, self.later)
         )
         return f"{name:27}{fault:>11}{self.commands:>9}{self.asked:>9}{self.fired:>9}{left}{rest}"
 
@@ -133,9 +139,11 @@ HEADER: Final = f"{'chip, protection':27}{'fault':>11}" + "".join(
         "secret",
         "at once",
         "by rerun",
+        "later",
     )
 )
-"""``partly``: locks begun and not ended when the fault had ended the run; ``secret``: a password or key set by then."""
+"""``partly``: locks begun and not ended when the fault had ended the run; ``secret``: a password or key set by then.
+Finished in the same run, by the next one, or by a later one: as where the machine was too busy for the driver."""
 
 
 class Sweep:
@@ -153,9 +161,11 @@ class Sweep:
         (self.folder.path / "tag-master.key").touch()
         self.folder.write_job(**_allowing(chip, line__overwrite="true", **protection))
         self.begun = self._tags(self.path / "begun")
-        self.clean = self.case()
-        run = Run()
-        told = self._run(self.clean, "", run)
+        for _ in range(_TRIES):
+            self.clean, run = self.case(), Run()
+            told = self._run(self.clean, "", run)
+            if told.outcomes == ["encoded"]:
+                break
         if told.outcomes != ["encoded"]:
             raise CaseError(f"an undisturbed run does not encode: {told.records}")
         self.commands = run.commands
@@ -208,17 +218,24 @@ class Sweep:
             raise CaseError(f"{where}: {error}") from error
 
     def _check(self, fault: str, at: int) -> Outcome:
-        case = self.case()
-        run = Run()
-        claims = self._killed(case, f"{fault}@{at}", run) if fault in KILLS else self._run(case, f"{fault}@{at}", run)
+        for _ in range(_TRIES):
+            case = self.case()
+            run = Run()
+            order = f"{fault}@{at}"
+            claims = self._killed(case, order, run) if fault in KILLS else self._run(case, order, run)
+            if run.fired_at or fault in AT_THE_TAG:
+                break
         left, partly, secret = self._check_between(case)
         finished = self._is_finished(case)
         _must(finished or not _claimed(claims), f"success was claimed: {claims.records}")
-        if not finished:
+        reruns = 0
+        while not finished and reruns < _TRIES:
+            reruns += 1
             self._run(case, "", Run())
+            finished = self._is_finished(case)
         self._check_end(case)
         shutil.rmtree(case.path)
-        return Outcome(fault, at, run.fired_at[0] if run.fired_at else None, left, partly, secret, finished)
+        return Outcome(fault, at, run.fired_at[0] if run.fired_at else None, left, partly, secret, reruns)
 
     def case(self) -> Case:
         self._cases += 1
@@ -240,14 +257,14 @@ class Sweep:
                 seconds = self.station.seconds_for_another_tag if fault.startswith("swap") else 0.0
                 work(reader, case.home, self.folder.path, self.folder.key, told, seconds)
         except DpptagError as error:
-            if not fault:
+            if not fault and not isinstance(error, DeviceError):
                 raise CaseError(f"without a fault: {error.message}") from error
         return told
 
     def _killed(self, case: Case, fault: str, run: Run) -> Told:
         """The job in a process of its own, killed at ``fault``; what it had reported by then."""
         server = self._fork_server()
-        for _ in range(_KILL_TRIES):
+        for _ in range(_TRIES):
 
             def spawn(device: str) -> Child:
                 driver = type(self.station).__name__
@@ -345,13 +362,17 @@ class Sweep:
         folder.write_rows([["gtin", "serial"], ["09520123456788", "OTHER"]])
         folder.write_passport("OTHER")
         folder.write_job(**_allowing(self.chip, job__name='"other"', line__overwrite="true"))
-        self._other = Case(self.path / "other-case")
-        self._other.home.mkdir(parents=True)
         tags = self._tags(self.path / "others")
-        self._other.state.write_text(json.dumps({"version": 1, "position": 1, "faults_fired": [], "tags": tags}))
-        told = Told()
-        with self.station.reader(f"state={self._other.state}&dwell=1000&", Run()) as reader:
-            work(reader, self._other.home, folder.path, folder.key, told)
+        for number in range(_TRIES):
+            self._other = Case(self.path / f"other-case-{number}")
+            self._other.home.mkdir(parents=True)
+            self._other.state.write_text(json.dumps({"version": 1, "position": 1, "faults_fired": [], "tags": tags}))
+            told = Told()
+            query = f"state={self._other.state}&dwell=1000&"
+            with contextlib.suppress(DeviceError), self.station.reader(query, Run()) as reader:
+                work(reader, self._other.home, folder.path, folder.key, told)
+            if told.outcomes == ["encoded"]:
+                break
         if told.outcomes != ["encoded"]:
             raise CaseError(f"the other tag is not encoded: {told.records}")
         return self._records(self._other)[1]

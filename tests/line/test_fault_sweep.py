@@ -12,9 +12,9 @@ import pytest
 
 from tests.line.fault_sweep import AT_THE_TAG, FAULTS, HEADER, VARIANTS, Left, Swept, Tally
 
-FEW = 6
-FEW_PCSC = 40
-PARTS = 2
+FEW = 9
+FEW_PCSC = 70
+PARTS = 3
 
 pytestmark = pytest.mark.no_cover
 
@@ -27,7 +27,8 @@ def swept(variant: Swept, fault: str, part: int = 0, parts: int = 1, every: int 
     with variant.sweep() as sweep:
         tally = sweep.tally(fault, part, parts, every)
     print(f"\n{HEADER}\n{tally.row(variant.name, fault)}")
-    assert tally.done_at_once + tally.finished == tally.left.total()
+    assert tally.done_at_once + tally.finished + tally.later == tally.left.total()
+    assert tally.later <= tally.left.total() // 8, "a second run is enough, but on a machine too busy for the driver"
     return tally
 
 
@@ -39,8 +40,8 @@ def test_no_fault_leaves_a_tag_locked_half_way_or_a_job_unfinished(variant: Swep
     share = -(-tally.commands // PARTS)
     assert tally.asked == min(share, tally.commands - part * share), "not every host command was hit"
     if fault in AT_THE_TAG:
-        # Commands of the reader alone reach no tag; what they stand for was asked for all the same.
-        assert tally.fired * 2 > tally.asked
+        # Commands of the reader alone reach no tag, and an acknowledgement has no byte to lose.
+        assert tally.fired * (16 if fault == "trim" else 2) > tally.asked
     else:
         assert tally.fired == tally.asked
     assert tally.left[Left.COMPLETE] > 0
