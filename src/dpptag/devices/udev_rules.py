@@ -29,6 +29,9 @@ _MATCH_KEYS: Final = frozenset(
     }
 )  # udev(7): these can be compared, never assigned. ATTR and ENV can be both.
 _READ_ONLY_ATTRIBUTES: Final = frozenset({"idVendor", "idProduct", "bInterfaceClass", "bDeviceClass", "serial"})
+_READ_ONLY_PROPERTIES: Final = frozenset({"ACTION", "DEVTYPE", "MAJOR", "MINOR", "SUBSYSTEM"})
+_USB_IDS: Final = ("idVendor", "idProduct")
+_ASSIGNED_KEYS: Final = frozenset({"GROUP", "MODE", "OWNER", "GOTO", "LABEL", "RUN"})
 _TOKEN: Final = re.compile(
     r'\s*(?P<key>[A-Z_]+)(?:\{(?P<attribute>[^}"]*)\})?\s*(?P<operator>==|!=|\+=|-=|:=|=)\s*"(?P<value>[^"]*)"\s*(?:,|$)'
 )
@@ -114,20 +117,30 @@ def lint(text: str, *, name: str = RULES_NAME) -> tuple[Finding, ...]:
         tokens = list(_tokens(line))
         if tokens and tokens[-1] is None:
             findings.append(Finding(number, f"not understood: {line.strip()[:60]}"))
-        guarded = False
+        guarded = compares_tag = False
         for token in tokens:
             if token is None:
                 continue
             key, attribute, operator, value = token
             findings += _token_findings(number, key, attribute, operator, value)
-            guarded |= operator in ("==", "!=")
+            guarded |= operator == "==" or (operator == "!=" and not value)  # != "" asks whether there is one
+            compares_tag |= key == "TAG" and operator == "==" and value == "uaccess"
             if key == "LABEL":
                 labels[value] = number
             elif key == "GOTO":
                 jumps.append((number, value))
-        effects = {token[0] for token in tokens if token is not None} & {"TAG", "GROUP", "MODE", "OWNER", "RUN"}
+        effects = {token[0] for token in tokens if token is not None} & {
+            "TAG",
+            "GROUP",
+            "MODE",
+            "OWNER",
+            "RUN",
+            "SYMLINK",
+        }
         if effects and not guarded:
             findings.append(Finding(number, f"no comparison: {', '.join(sorted(effects))} would reach every device"))
+        if compares_tag and effects & {"GROUP", "MODE", "OWNER"}:
+            findings.append(Finding(number, 'TAG=="uaccess" compares where += was meant: nothing is tagged'))
     for number, label in jumps:
         if labels.get(label, 0) <= number:
             findings.append(Finding(number, f'GOTO="{label}" has no LABEL behind it'))
@@ -147,13 +160,25 @@ def _token_findings(line: int, key: str, attribute: str | None, operator: str, v
     if key not in _KEYS:
         yield Finding(line, f"{key} is no key of udev")
     compared = operator in ("==", "!=")
-    if not compared and (key in _MATCH_KEYS or (key == "ATTR" and attribute in _READ_ONLY_ATTRIBUTES)):
+    read_only = {"ATTR": _READ_ONLY_ATTRIBUTES, "ENV": _READ_ONLY_PROPERTIES}.get(key, frozenset())
+    if not compared and (key in _MATCH_KEYS or attribute in read_only):
         yield Finding(line, f'{named}{operator}"{value}" assigns where == was meant: it matches every device')
-    if key in ("GROUP", "MODE", "OWNER") and compared:
+    if key == "TAG" and operator == "=":
+        yield Finding(line, f'TAG="{value}" takes every other tag away: += was meant')
+    if key in _ASSIGNED_KEYS and compared:
         yield Finding(line, f'{named}{operator}"{value}" compares where = was meant: nothing is set')
-    if key == "MODE" and not compared and re.fullmatch(r"0?\d\d[2367]", value):
+    if key == "MODE" and not re.fullmatch(r"[0-7]{3,4}|.*\$.*", value):
+        yield Finding(line, f"MODE {value} is no octal mode: nothing is set")
+    if key == "MODE" and not compared and re.fullmatch(r"[0-7]?\d\d[2367]", value):
         yield Finding(line, f"MODE {value} lets every user and program write to the device")
-    if key in ("ATTR", "ATTRS") and attribute in ("idVendor", "idProduct") and not re.fullmatch(r"[0-9a-f]{4}", value):
+    if key in ("ATTR", "ATTRS") and attribute is not None and attribute not in _USB_IDS:
+        meant = next((name for name in _USB_IDS if name.lower() == attribute.lower()), None)
+        if meant is not None:
+            yield Finding(line, f"{named}: the kernel calls it {meant}")
+    if key in ("SUBSYSTEM", "SUBSYSTEMS") and value != value.lower():
+        yield Finding(line, f"{named} is compared with {value!r}: the kernel's names are lower-case")
+    plain = not re.search(r"[*?\[|]", value)
+    if key in ("ATTR", "ATTRS") and attribute in _USB_IDS and plain and not re.fullmatch(r"[0-9a-f]{4}", value):
         yield Finding(line, f"{named} is compared with {value!r}: the kernel shows four lower-case hex digits")
 
 
