@@ -7,9 +7,12 @@ import itertools
 import pytest
 
 from dpptag.devices.crc_a import crc_a
+from dpptag.devices.nfcpy import NfcpyReader
 from dpptag.devices.nfcpy.traffic import LOG, Traffic
 from dpptag.devices.raw_port import Hidden
+from dpptag.errors import DeviceProtocolError
 from dpptag.logs import TRAFFIC
+from dpptag.sim import SimulatedReader, start
 
 
 def logged(caplog: pytest.LogCaptureFixture, frame: bytes, tag_frame: bytes, hidden: Hidden) -> str:
@@ -39,3 +42,20 @@ def test_the_check_bytes_of_a_secret_page_are_masked_too(caplog: pytest.LogCaptu
 
 def test_a_frame_that_does_not_hold_the_tag_s_is_masked_whole(caplog: pytest.LogCaptureFixture) -> None:
     assert "beef" not in logged(caplog, bytes.fromhex("BEEF00"), bytes.fromhex("A22CBEEF0000"), Hidden(2, 6))
+
+
+def test_a_reader_that_acknowledges_without_end_does_not_hang_its_host(monkeypatch: pytest.MonkeyPatch) -> None:
+    with start() as simulator, NfcpyReader(simulator.path) as reader:
+        link = reader.sense()
+        assert link is not None
+        original = SimulatedReader._send
+
+        def flood(sim: SimulatedReader, data: bytes) -> None:
+            original(sim, bytes.fromhex("0000FF00FF00") * 200)
+
+        monkeypatch.setattr(SimulatedReader, "_send", flood)
+        with pytest.raises(DeviceProtocolError):
+            link.reselect()
+        monkeypatch.setattr(SimulatedReader, "_send", original)
+        link = reader.sense()
+        assert link is not None
