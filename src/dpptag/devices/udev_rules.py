@@ -129,14 +129,7 @@ def lint(text: str, *, name: str = RULES_NAME) -> tuple[Finding, ...]:
                 labels[value] = number
             elif key == "GOTO":
                 jumps.append((number, value))
-        effects = {token[0] for token in tokens if token is not None} & {
-            "TAG",
-            "GROUP",
-            "MODE",
-            "OWNER",
-            "RUN",
-            "SYMLINK",
-        }
+        effects = {token[0] for token in tokens if token is not None} & {"TAG", "GROUP", "MODE", "OWNER", "RUN"}
         if effects and not guarded:
             findings.append(Finding(number, f"no comparison: {', '.join(sorted(effects))} would reach every device"))
         if compares_tag and effects & {"GROUP", "MODE", "OWNER"}:
