@@ -44,7 +44,8 @@ def test_no_fault_leaves_a_tag_locked_half_way_or_a_job_unfinished(variant: Swep
         assert tally.fired * (16 if fault == "trim" else 2) > tally.asked
     else:
         assert tally.fired == tally.asked
-    assert tally.left[Left.COMPLETE] > 0
+    if part == PARTS - 1:
+        assert tally.left[Left.COMPLETE] > 0
 
 
 @pytest.mark.parametrize("fault", FAULTS)
