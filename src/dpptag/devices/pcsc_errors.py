@@ -10,7 +10,8 @@ from dpptag.errors import DeviceBusy, DeviceLost, DeviceNotFound, DeviceProtocol
 
 NO_SERVICE: Final = frozenset({0x8010001D, 0x8010001E, 0x80100003})
 """Not running, stopped, and the handle of a context that the service of today does not know."""
-NO_READER: Final = frozenset({0x80100017, 0x80100009, 0x8010002E})
+NO_READER: Final = frozenset({0x80100017, 0x80100009, 0x8010002E, 0x80100011})
+"""80100011 too: so pcscd answers a transmit once it has taken an unplugged reader off its list [measured]."""
 TAG_GONE: Final = frozenset({0x8010000C, 0x80100069, 0x80100016, 0x80100013, 0x8010002F})
 """No card, removed, not transacted, communication error, data lost: the old handle never moves to a new tag."""
 TAG_RESET: Final = frozenset({0x80100065, 0x80100066, 0x80100067, 0x80100068})

@@ -79,7 +79,10 @@ class Acr122u(UsbReader):
     def _transfer(self, message: Request) -> bytes:
         if message.data == _ACK_FRAME:
             return message.answer(self._icc(), _FAILED)
+        was_there = self.inside.tag is not None
         answer = self.inside.transmit(message.data)
+        if was_there and self.inside.tag is None:  # torn away under the command
+            self.tag_moved()
         if answer is None:
             return message.answer(self._icc(), error=SlotError.MUTE)
         return message.answer(self._icc(), answer)
