@@ -430,11 +430,11 @@ def cases_for(reader: Reader, kind_name: str, kind: Kind) -> list[str]:
         return [it_is_not_seen.__name__]
     if kind.technology in reader.refused:
         return [it_is_refused_untouched.__name__]
+    cases: list[Case] = [case for case in TAG_CASES if kind.blank or case is not a_blank_is_formatted_only_when_allowed]
     if kind_name in reader.untold:
         cases = [its_chip_number_and_technology_are_sensed, it_cannot_be_told_and_is_refused_untouched]
-        return [case.__name__ for case in cases]
-    cases = [case for case in TAG_CASES if kind.blank or case is not a_blank_is_formatted_only_when_allowed]
-    cases += LINK_CASES if kind_name in FIRST_OF_TECHNOLOGY else ()
+    if kind_name in FIRST_OF_TECHNOLOGY:
+        cases += LINK_CASES
     if kind_name == READER_CASES_KIND:
         cases += READER_CASES
     return [case.__name__ for case in cases]

@@ -192,13 +192,13 @@ def _until(reader: str, wanted: str) -> None:
         while time.monotonic() < end:
             _, names = scard.SCardListReaders(context, [])
             found = [name for name in names or [] if name.startswith(reader)]
-            if wanted == "gone" and not found:
-                return
-            code, states = scard.SCardGetStatusChange(context, 0, [(found[0], 0)]) if found else (-1, [])
-            if code == 0 and found:
-                now = states[0][1] & (scard.SCARD_STATE_PRESENT | scard.SCARD_STATE_EMPTY)
-                if now == (scard.SCARD_STATE_PRESENT if wanted == "present" else scard.SCARD_STATE_EMPTY):
+            if found:
+                code, states = scard.SCardGetStatusChange(context, 0, [(found[0], 0)])
+                present = states[0][1] & scard.SCARD_STATE_PRESENT
+                if code == 0 and wanted == ("present" if present else "empty"):
                     return
+            elif wanted == "gone":
+                return
             time.sleep(0.01)
     finally:
         scard.SCardReleaseContext(context)
