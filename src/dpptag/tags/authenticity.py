@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from enum import Enum, unique
 from typing import TYPE_CHECKING, Final
 
-from dpptag.errors import BadSignature, TagNak
+from dpptag.errors import BadSignature, TagLost, TagNak
 from dpptag.links.nfc import ApduLink, TagLink, Technology, Type5Link
 from dpptag.tags.type2_chips import SignatureFamily
 
@@ -219,7 +219,10 @@ _NXP_OK: Final = (bytes.fromhex("9190"), bytes.fromhex("9100"))
 """Read_Sig ends with 90h after 91h, its own good status; other native commands with 00h."""
 _NXP_CUSTOM_READ_SIGNATURE: Final = 0xBD
 _NXP_MAKER: Final = 0x04
+_NO_SUCH_COMMAND: Final = (0x01, 0x02)
+"""Error codes of ISO/IEC 15693-3: the command is not supported, or not recognised."""
 _TYPE5_HEAD: Final = 0xE0
+_ST_UNREAD: Final = "this program knows no command that reads the signature of this maker's chips"
 
 
 def check_originality(uid: bytes, signature: bytes, family: ChipFamily) -> Originality:
@@ -276,7 +279,7 @@ def _read_type4(link: ApduLink, chip_name: str) -> Originality:
     """Read_Sig, native in ISO wrapping (NT4H2421Gx 10.8.1; 56 bytes)."""
     family = _type4_family(chip_name)
     if family is None:
-        return Originality(Outcome.UNSUPPORTED)
+        return _unread(_ST_UNREAD)
     answer = link.transceive(_NXP_SIGNATURE_READ)
     signature, status = answer[:-2], answer[-2:]
     if status not in _NXP_OK:
@@ -288,13 +291,18 @@ def _read_type5(link: Type5Link) -> Originality:
     """READ SIGNATURE (BDh) of NXP (AN11350). Whether the 32 bytes come low byte first is not settled by a source at
     hand: both orders are judged, for only the true one can match."""
     if link.uid[0] != _TYPE5_HEAD or link.uid[1] != _NXP_MAKER:
-        return Originality(Outcome.UNSUPPORTED)
+        return _unread(_ST_UNREAD)
     if not link.passes_commands:
         return _unread("the reader passes the reading and writing of blocks alone")
     try:
         signature = link.command(_NXP_CUSTOM_READ_SIGNATURE, bytes((_NXP_MAKER,)))
-    except TagNak:  # a plain ICODE SLIX has no signature
-        return Originality(Outcome.UNSUPPORTED)
+    except TagNak as error:
+        if error.facts.get("error") in _NO_SUCH_COMMAND:  # a plain ICODE SLIX has no signature
+            return Originality(Outcome.UNSUPPORTED)
+        return _unread("the chip refused the command")
+    except TagLost:  # a chip may keep silent at a custom command that it does not know (ISO/IEC 15693-3)
+        link.reselect()  # raises TagLost where the tag has gone
+        return _unread("the chip did not answer the command")
     found = check_originality(link.uid, signature, ChipFamily.NXP_TYPE5)
     if found.outcome is Outcome.NO_KNOWN_KEY:
         return check_originality(link.uid, signature[::-1], ChipFamily.NXP_TYPE5)

@@ -6,13 +6,14 @@ import json
 import subprocess
 import sys
 from collections import Counter
+from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any, Literal
 
 import pytest
 
 from dpptag.crypto import verify_originality
-from dpptag.errors import BadSignature, KeyFileError, TagNak
+from dpptag.errors import BadSignature, KeyFileError, TagLost, TagNak
 from dpptag.links import Technology
 from dpptag.sim.ntag424 import Ntag424
 from dpptag.tags import identify
@@ -236,7 +237,8 @@ def test_a_type_4_chip_that_has_no_such_command_is_not_supported_and_one_that_re
     found = read_originality(link, tag_named("NTAG 424 DNA"))
     assert found == Originality(Outcome.NOT_READABLE, reason="the chip answered 91AE")
     monkeypatch.setattr(link, "transceive", None)
-    assert read_originality(link, tag_named("ST25TA02KB")) == Originality(Outcome.UNSUPPORTED)
+    found = read_originality(link, tag_named("ST25TA02KB"))
+    assert (found.outcome, "knows no command" in found.reason) == (Outcome.NOT_READABLE, True)
 
 
 class Type5CommandLink:
@@ -288,9 +290,32 @@ def test_the_signatures_of_nxp_type_5_chips_are_valid_in_either_byte_order() -> 
 def test_type_5_chips_and_readers_without_the_command() -> None:
     icode, st = bytes.fromhex("E00401180012AB34"), bytes.fromhex("E00208000A227AAA")
     assert read_originality(Type5CommandLink(icode, None), tag_named("SLIX")).outcome is Outcome.UNSUPPORTED
-    assert read_originality(Type5CommandLink(st, None), tag_named("ST25TV")).outcome is Outcome.UNSUPPORTED
+    assert read_originality(Type5CommandLink(st, None), tag_named("ST25TV")).outcome is Outcome.NOT_READABLE
     blocks_only = Type5CommandLink(icode, None, passes_commands=False)
     assert read_originality(blocks_only, tag_named("SLIX2")).outcome is Outcome.NOT_READABLE
+
+
+def test_a_type_5_chip_that_is_silent_or_fails_at_the_command_is_not_read_and_a_tag_that_has_gone_is_lost(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    link = Type5CommandLink(bytes.fromhex("E00401180012AB34"), None)
+
+    def answering(error: Exception) -> Callable[..., bytes]:
+        def command(*_: object, **__: object) -> bytes:
+            raise error
+
+        return command
+
+    selected = []
+    monkeypatch.setattr(link, "command", answering(TagLost("no answer")))
+    monkeypatch.setattr(link, "reselect", lambda: selected.append(True))
+    assert read_originality(link, tag_named("SLIX")).outcome is Outcome.NOT_READABLE
+    assert selected == [True], "the chip still stands there"
+    monkeypatch.setattr(link, "reselect", answering(TagLost("no tag")))
+    with pytest.raises(TagLost):
+        read_originality(link, tag_named("SLIX"))
+    monkeypatch.setattr(link, "command", answering(TagNak("error 13h", error=0x13)))
+    assert read_originality(link, tag_named("SLIX2")).outcome is Outcome.NOT_READABLE
 
 
 def test_a_reader_that_passes_read_and_write_alone_reads_no_signature(monkeypatch: pytest.MonkeyPatch) -> None:
