@@ -59,3 +59,32 @@ def test_equal_readers_keep_their_paths_when_pcsc_swaps_their_names() -> None:
             assert (gone["code"], gone["exit_code"]) == ("device-not-found", 3)
             rig.order(reader="replug", port="1-1")
             wait_for(2, service)
+
+
+_HELD_TWICE = """
+from dpptag.devices import open_nfc, parse_device_path
+from dpptag.errors import DeviceBusy
+path = parse_device_path("pcsc:ACS ACR122@1-1")
+with open_nfc(path) as reader:
+    assert reader.sense() is not None
+    try:
+        open_nfc(path)
+    except DeviceBusy as error:
+        print(error.code)
+"""
+
+
+def test_a_reader_that_somebody_holds_is_busy_and_not_missing() -> None:
+    needs_pcscd()
+    with usb_rig(f"acr122u?uid={LEFT}&port=1-1") as rig, pcscd_on(rig) as service:
+        wait_for(1, service)
+        done = subprocess.run(
+            [sys.executable, "-c", _HELD_TWICE],
+            env={"PATH": "/usr/bin:/bin", "PYTHONPATH": str(SOURCE), **rig.environment, **service},
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+    assert done.stdout == "device-busy\n", done.stderr

@@ -118,12 +118,13 @@ def _open_pcsc(path: DevicePath, user_profiles: Path | None, sysfs: Path) -> Nfc
     from dpptag.devices.pcsc_driver import PcscReader, reader_at
     from dpptag.devices.profiles import load_profile, profile_by_pcsc_name
 
-    if path.profile:
-        profile = load_profile(path.profile, user_dir=user_profiles)
-    else:
-        profile = profile_by_pcsc_name(path.node, user_dir=user_profiles)
+    def profile_of(name: str) -> NfcProfile:
+        if path.profile:
+            return load_profile(path.profile, user_dir=user_profiles)
+        return profile_by_pcsc_name(name, user_dir=user_profiles)
+
     if not path.port:
-        return PcscReader(path.node, path=path.text, profile=profile)
+        return PcscReader(path.node, path=path.text, profile=profile_of(path.node))
     device = device_at(path.port, sysfs)
     if device is None:
         raise DeviceNotFound(
@@ -132,7 +133,7 @@ def _open_pcsc(path: DevicePath, user_profiles: Path | None, sysfs: Path) -> Nfc
             device=path.text,
         )
     name = reader_at(path.node, device.busnum, device.devnum)
-    return PcscReader(name, path=path.text, profile=profile)
+    return PcscReader(name, path=path.text, profile=profile_of(name))
 
 
 def _technologies(profile: NfcProfile) -> frozenset[Technology]:

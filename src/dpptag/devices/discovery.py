@@ -6,6 +6,7 @@ PN532 module behind it: an adapter does not tell, so ports are listed apart, as 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -93,10 +94,10 @@ def _usb_reader(device: UsbDevice, profile: NfcProfile, names: Sequence[str], *,
         if driver == "nfcpy":
             paths.append(raw)
         elif names and alone:
-            paths += [f"pcsc:{name}" for name in names]
+            paths += [f"pcsc:{name}" for name in sorted(names, key=is_sam_slot)]
         elif names:
             # PC/SC numbers equal readers in the order in which they came: the port is checked when it is opened.
-            paths.append(f"pcsc:{profile.pcsc_names[0]}@{device.port}")
+            paths.append(f"pcsc:{_common_start(names, profile)}@{device.port}")
         else:
             note = "PC/SC does not know it: is pcscd running, and does its driver know this reader?"
     return FoundReader(
@@ -110,6 +111,20 @@ def _usb_reader(device: UsbDevice, profile: NfcProfile, names: Sequence[str], *,
         note=note,
         usb=device,
     )
+
+
+def is_sam_slot(name: str) -> bool:
+    """Whether a PC/SC name is that of a reader's slot for a SAM, where no tag ever is."""
+    return re.search(r"\bSAM\b", name) is not None
+
+
+def _common_start(names: Sequence[str], profile: NfcProfile) -> str:
+    """What all of these readers' names begin with: a profile may know several models, and PC/SC minds the case."""
+    known = [start for start in profile.pcsc_names if any(name.lower().startswith(start.lower()) for name in names)]
+    length = len(known[0])
+    while any(start[:length].lower() != known[0][:length].lower() for start in known):
+        length -= 1
+    return names[0][:length].rstrip()
 
 
 def _pcsc_name(path: str | None) -> str | None:

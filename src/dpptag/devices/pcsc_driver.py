@@ -19,6 +19,7 @@ from smartcard import scard
 
 from dpptag import logs
 from dpptag.devices import pcsc_apdu, pcsc_errors
+from dpptag.devices.discovery import is_sam_slot
 from dpptag.devices.pcsc_apdu import OK, CardKind, card_kind, historical_bytes, is_session_answer, status
 from dpptag.devices.pcsc_block_links import PcscFelicaLink, PcscType5Link
 from dpptag.devices.pcsc_errors import error_of, unsigned
@@ -37,6 +38,7 @@ _BUSY_SECONDS: Final = 1.0
 """Desktop services look at every new card for a moment; only who holds the reader for longer is in the way."""
 _BUSY_STEP: Final = 0.02
 _USB_CHANNEL: Final = 0x0020
+_BUSY: Final = -1
 _PROTOCOLS: Final = scard.SCARD_PROTOCOL_T0 | scard.SCARD_PROTOCOL_T1
 _STANDARDS: Final = {CardKind.TYPE2: (0x00, 0x03), CardKind.TYPE3: (0x03, 0x00), CardKind.TYPE5: (0x02, 0x03)}
 """Protocol and layer that a transparent session is switched to."""
@@ -74,15 +76,21 @@ def reader_at(name: str, busnum: int, devnum: int) -> str:
     """The whole name of the reader that begins so and sits at this USB address; no card is touched.
 
     The driver tells its channel (PC/SC part 3, 3.1.1: type 0020h USB, then bus and address). Raises DeviceNotFound,
-    with code ``device-ambiguous`` where one device has several such readers (slots), DeviceLost for no service.
+    with code ``device-ambiguous`` where one device has several such readers (slots), DeviceBusy where it may be one
+    that another program holds, DeviceLost for no service.
     """
     context = _new_context(name)
     try:
         names = _reader_names(context)
         wanted = _USB_CHANNEL << 16 | busnum << 8 | devnum
-        here = [known for known in names if known.startswith(name) and _channel(context, known) == wanted]
+        channels = {known: _channel(context, known) for known in names if known.startswith(name)}
     finally:
         scard.SCardReleaseContext(context)
+    here = [known for known, channel in channels.items() if channel == wanted]
+    if len(here) > 1:  # a slot for a SAM is no place for a tag
+        here = [known for known in here if not is_sam_slot(known)] or here
+    if not here and _BUSY in channels.values():
+        raise error_of(pcsc_errors.SHARING, name)
     if len(here) == 1:
         return here[0]
     listed = "  ".join(f"'pcsc:{known}'" for known in here or names)
@@ -95,10 +103,11 @@ def reader_at(name: str, busnum: int, devnum: int) -> str:
 
 
 def _channel(context: int, reader: str) -> int | None:
-    """Asked without a card and without taking the reader; None where its driver does not tell or somebody holds it."""
+    """Asked without a card and without taking the reader; None where its driver does not tell, :data:`_BUSY` where
+    somebody holds it."""
     code, card, _ = scard.SCardConnect(context, reader, scard.SCARD_SHARE_DIRECT, 0)
     if code:
-        return None
+        return _BUSY if unsigned(code) == pcsc_errors.SHARING else None
     try:
         code, value = scard.SCardGetAttrib(card, scard.SCARD_ATTR_CHANNEL_ID)
     finally:

@@ -56,6 +56,26 @@ def test_two_equal_pcsc_readers_are_called_by_their_ports(tmp_path: Path) -> Non
     assert paths(folder, f"{ACR} 00 00", f"{ACR} 01 00") == ["pcsc:ACS ACR122@1-4", "pcsc:ACS ACR122@1-5"]
 
 
+def test_equal_readers_of_a_profile_for_two_models_are_called_so_that_either_is_found(tmp_path: Path) -> None:
+    folder = MachineFolder(tmp_path)
+    folder.usb("1-4", 0x076B, 0x5022, devnum=9, class_code=0x0B)
+    folder.usb("1-5", 0x076B, 0x5023, devnum=8, class_code=0x0B)
+    names = ("HID Global OMNIKEY 5022 Smart Card Reader 00 00", "HID Global OMNIKEY 5023 Smart Card Reader 01 00")
+    for path in paths(folder, *names):
+        assert path is not None
+        assert any(name.startswith(path.removeprefix("pcsc:").partition("@")[0]) for name in names)
+    assert paths(folder, *names) == ["pcsc:HID Global OMNIKEY 502@1-4", "pcsc:HID Global OMNIKEY 502@1-5"]
+    only = ("HID Global OMNIKEY 5023 Smart Card Reader 00 00", "HID Global OMNIKEY 5023 Smart Card Reader 01 00")
+    assert paths(folder, *only)[0] == "pcsc:HID Global OMNIKEY 5023@1-4"
+
+
+def test_the_slot_for_a_sam_comes_last(tmp_path: Path) -> None:
+    folder = MachineFolder(tmp_path)
+    folder.usb("1-4", 0x072F, 0x223B, devnum=9, class_code=0x0B)
+    sam, picc = ("ACS ACR1252 Dual Reader [ACR1252 Dual Reader SAM] 00 00", "ACS ACR1252 Dual Reader [PICC] 01 00")
+    assert paths(folder, sam, picc) == [f"pcsc:{picc}"]
+
+
 def test_a_pcsc_reader_without_the_service_offers_its_other_driver(tmp_path: Path) -> None:
     folder = MachineFolder(tmp_path)
     folder.usb("1-4", 0x072F, 0x2200, devnum=9, class_code=0x0B)
