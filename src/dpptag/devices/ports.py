@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import fcntl
 import os
 import stat
@@ -34,6 +35,12 @@ class PortLock:
                 device=node,
             ) from exc
         except OSError as exc:
+            if exc.errno == errno.EBUSY:  # held with TIOCEXCL, as terminal programs do
+                raise DeviceBusy(
+                    f"{node} is in use by another process",
+                    action="see who has it: dpptag devices doctor",
+                    device=node,
+                ) from exc
             raise DeviceNotFound(
                 f"no device at {node}: {exc.strerror}", action="check the path and the cable", device=node
             ) from exc
