@@ -110,6 +110,27 @@ def test_another_master_key_is_a_conflict_and_nothing_is_set(tmp_path: Path) -> 
 
 
 @pytest.mark.parametrize(
+    ("begun", "now"),
+    [(PASSWORD, LOCK), (LOCK | PASSWORD, LOCK), (LOCK, LOCK | PASSWORD)],
+    ids=["lock-for-password", "no-password", "password-too"],
+)
+def test_a_row_does_not_end_locked_with_a_password_that_is_not_the_one_it_names(
+    tmp_path: Path, begun: dict[str, str], now: dict[str, str]
+) -> None:
+    rig = rig_with(tmp_path, **begun)
+    rig.run(fault=f"pull@{verified_at(tmp_path / 'plain') + 1}")
+    before = stored_pages(rig.state)
+    rig.folder.write_job(**now)
+    with pytest.raises(LedgerConflict) as caught:
+        rig.run()
+    assert caught.value.code == "protection-changed"
+    assert (rig.states(), stored_pages(rig.state)) == (["verified"], before)
+    rig.folder.write_job(**begun)
+    rig.run()
+    assert rig.states() == ["locked"]
+
+
+@pytest.mark.parametrize(
     ("chip", "job", "word"),
     [
         ("NTAG203", PASSWORD, "no password"),

@@ -46,11 +46,11 @@ class TagGuard:
                 tag_state="written-unverified",
             )
         plan = plan_protection(tag, self._protection, self._keys)
-        if plan.derivation is not None and plan.derivation != row.protection:
+        if plan.derivation != row.protection:  # without a password now, the row would name one that is not set
             raise LedgerConflict(
                 f"row {row.item.number} of job {row.job!r} was begun with other keys than the job names now",
                 code="protection-changed",
-                action="put the tag master key back under which the tag was begun",
+                action="put back the [protect] section and the tag master key under which the tag was begun",
                 row=row.id,
                 committed=row.protection,
                 wanted=plan.derivation,
