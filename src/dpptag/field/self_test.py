@@ -1,6 +1,7 @@
 """A reader tried on a scratch tag, for people with real hardware: what works, how fast, as a report to contribute.
 
 Only what can be undone is done to the tag: it gets trial messages, then the one it held before. No lock, no password.
+Bytes that stand behind its message belong to none and are not kept.
 The report holds no serial number, and of the chip number only its first byte, which names the maker.
 """
 
@@ -14,7 +15,7 @@ from typing import Any, Final
 
 from dpptag import __version__
 from dpptag.codec.ndef import NdefRecord, encode_message
-from dpptag.errors import DeviceError, DpptagError, TagLost
+from dpptag.errors import DeviceError, DpptagError, TagLost, TagRefused
 from dpptag.links import NfcReader, TagLink, Technology
 from dpptag.tags import Tag, identify, plan_write, write_and_verify
 
@@ -80,6 +81,14 @@ def self_test(reader: NfcReader, link: TagLink, monotonic: Callable[[], float]) 
     )
     tag = identify(link)
     plan_write(tag, _trial(8))  # refused here: nothing was written
+    if tag.ndef is None:
+        raise TagRefused(
+            "the tag holds something that is no whole message, and could not be put back",
+            code="self-test-content",
+            action="take an empty tag, or write this one first",
+            chip=tag.uid.hex(),
+            tag_state="untouched",
+        )
     report.chip = {
         "type": tag.chip_name,
         "technology": tag.technology.value,

@@ -9,8 +9,9 @@ import pytest
 
 from dpptag.codec.ndef import NdefRecord, encode_message
 from dpptag.devices.nfcpy.serial_pn532 import LoggedTty
+from dpptag.errors import TagRefused
 from dpptag.field.self_test import SelfTest, self_test
-from dpptag.links import NfcReader
+from dpptag.links import NfcReader, Technology
 from dpptag.sim.chip import Chip
 from dpptag.sim.population import parse_query, populate
 from dpptag.tags import identify, write_and_verify
@@ -121,3 +122,18 @@ def test_the_tag_gets_its_message_back_after_ctrl_c_anywhere(read: int, monkeypa
             assert report.restored in (True, None)
             assert not report.passed
         assert held(reader) == message("first")
+
+
+def test_a_tag_whose_content_could_not_be_put_back_is_refused_before_any_write() -> None:
+    with connected(f"uid={MINE}") as (_, reader):
+        link = reader.sense()
+        assert link is not None
+        assert link.technology is Technology.TYPE2
+        link.write(4, b"\xde\xad\xbe\xef")
+        with pytest.raises(TagRefused) as caught:
+            report_of(reader)
+        assert caught.value.code == "self-test-content"
+        link = reader.sense()
+        assert link is not None
+        assert link.technology is Technology.TYPE2
+        assert link.read(4)[:4] == b"\xde\xad\xbe\xef"
