@@ -40,7 +40,9 @@ RETRIES: Final = 3
 WTX_SECONDS: Final = 20.0
 """The most waiting time that a tag is granted for one command; DESFire needs a fraction of a second."""
 _WTX_TIMES: Final = 64
-_BLOCKS: Final = 512  # of one response: a tag that chains empty blocks for ever is no tag
+_LONGEST_RESPONSE: Final = 258  # to a short APDU, its status included (ISO/IEC 7816-4 5.1)
+_BLOCKS: Final = 32
+"""Of one response, which in the smallest frames takes 20: a tag may take its waiting time, up to 5 s, for each."""
 
 
 class IsoDepError(Exception):
@@ -131,6 +133,8 @@ class IsoDep:
             answer = yield from self._acknowledge(talk)
             self._number ^= 1
             response += answer[1:]
+            if len(response) > _LONGEST_RESPONSE:
+                break
         raise IsoDepError("the response has no end", silent=False)
 
     def _send(

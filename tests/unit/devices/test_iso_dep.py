@@ -226,3 +226,13 @@ def over_the_air(chip: Counter, exchange: Exchange, chance: random.Random, loss:
         except StopIteration as done:
             response: bytes = done.value
             return response
+
+
+@pytest.mark.parametrize("content", [b"", bytes(250)])
+def test_a_response_without_end_is_given_up_soon(content: bytes) -> None:
+    """Each block may take the tag's waiting time, 5 s at the most; a short APDU has at most 258 bytes of response."""
+    exchange = IsoDep(Ats.from_bytes(bytes.fromhex("067877E18002")), 256).command(bytes.fromhex("00B0000000"))
+    answers = (bytes((0x12 | number % 2,)) + content for number in range(1000))
+    blocks, error = blocks_until_given_up(exchange, answers)
+    assert "no end" in str(error)
+    assert blocks <= 34
