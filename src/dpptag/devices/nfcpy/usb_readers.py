@@ -99,15 +99,15 @@ class UsbReader:
 
 USB_READERS: Final[Mapping[tuple[int, int], UsbReader]] = MappingProxyType(
     {
-        (0x054C, 0x0193): UsbReader("Sony PN531", _pn531, 28),
-        (0x04CC, 0x0531): UsbReader("NXP PN531, SCM SCL3710", _pn531, 28),
+        (0x054C, 0x0193): UsbReader("Sony PN531", _pn531, 0),
+        (0x04CC, 0x0531): UsbReader("NXP PN531, SCM SCL3710", _pn531, 0),
         (0x04CC, 0x2533): UsbReader("NXP PN533", _pn533, PN53X_FAST_READ_PAGES),
         (0x04E6, 0x5591): UsbReader("SCM SCL3711", _pn533, PN53X_FAST_READ_PAGES),
         (0x04E6, 0x5593): UsbReader("SCM SCL3712", _pn533, PN53X_FAST_READ_PAGES),
-        (0x054C, 0x02E1): UsbReader("Sony RC-S330/360/370", _rcs956, PN53X_FAST_READ_PAGES),
+        (0x054C, 0x02E1): UsbReader("Sony RC-S330/360/370", _rcs956, 0),
         (0x054C, 0x06C1): UsbReader("Sony RC-S380", _rcs380, PN53X_FAST_READ_PAGES),
         (0x054C, 0x06C3): UsbReader("Sony RC-S380", _rcs380, PN53X_FAST_READ_PAGES),
-        (0x072F, 0x2200): UsbReader("ACS ACR122U", _acr122u, PN53X_FAST_READ_PAGES),
+        (0x072F, 0x2200): UsbReader("ACS ACR122U", _acr122u, 0),
     }
 )
 """The readers that nfcpy knows by their ids (nfc/clf/device.py). A PN532 has no USB of its own: it stands behind a
