@@ -18,6 +18,8 @@ from dpptag.devices.usb_ports import SYSFS, UsbDevice, serial_ports, usb_devices
 CCID_CLASS: Final = 0x0B
 """Interface class of a chip card reader (USB CCID 1.1): pcscd takes such a device."""
 
+SERIAL_LINKS: Final = Path("/dev/serial/by-path")
+
 
 @dataclass(frozen=True, slots=True)
 class FoundReader:
@@ -39,10 +41,15 @@ class FoundReader:
 
 
 def find_readers(
-    pcsc_names: Sequence[str], *, sysfs: Path = SYSFS, user_profiles: Path | None = None
+    pcsc_names: Sequence[str],
+    *,
+    sysfs: Path = SYSFS,
+    user_profiles: Path | None = None,
+    serial_links: Path = SERIAL_LINKS,
 ) -> tuple[FoundReader, ...]:
     """USB readers by port, PC/SC readers that no port was found for, then serial ports.
 
+    A serial port's other path is its name by USB socket, which a replug does not change.
     ``pcsc_names`` are the names of the readers that PC/SC knows now, empty where its service is not there. Raises
     ProfileError.
     """
@@ -72,9 +79,16 @@ def find_readers(
                 port.port,
                 None,
                 str(port.node),
+                others=tuple(f"nfc:tty:{link}" for link in _links_to(port.node, serial_links)),
             )
         )
     return tuple(found)
+
+
+def _links_to(node: Path, folder: Path) -> list[Path]:
+    """The first name that systemd gives this node by its socket (60-serial.rules). Links are read, not opened."""
+    links = sorted(folder.iterdir()) if folder.is_dir() else []
+    return [link for link in links if link.is_symlink() and link.readlink().name == node.name][:1]
 
 
 def _profile_of(device: UsbDevice, profiles: Sequence[NfcProfile]) -> NfcProfile | None:

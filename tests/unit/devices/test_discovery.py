@@ -118,3 +118,15 @@ def test_the_driver_that_claims_an_interface_is_known(tmp_path: Path) -> None:
     folder.usb("1-2", 0x04CC, 0x2533, devnum=7, driver="pn533_usb")
     (device,) = usb_devices(folder.sysfs)
     assert [(i.number, i.driver) for i in device.interfaces] == [(0, "pn533_usb")]
+
+
+def test_a_serial_port_is_also_called_by_its_socket(tmp_path: Path) -> None:
+    folder = MachineFolder(tmp_path)
+    folder.tty("ttyUSB1", port="1-1")
+    links = tmp_path / "by-path"
+    links.mkdir()
+    (links / "pci-0000:00:14.0-usb-0:1:1.0-port0").symlink_to("../../ttyUSB1")
+    (links / "pci-0000:00:14.0-usb-0:2:1.0-port0").symlink_to("../../ttyUSB0")
+    (reader,) = find_readers((), sysfs=folder.sysfs, serial_links=links)
+    assert reader.path == "nfc:tty:/dev/ttyUSB1"
+    assert reader.others == (f"nfc:tty:{links}/pci-0000:00:14.0-usb-0:1:1.0-port0",)
