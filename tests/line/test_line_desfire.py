@@ -36,7 +36,8 @@ def test_a_card_ends_locked_under_keys_that_the_ledger_can_derive(tmp_path: Path
         (row,) = ledger.rows("battery")
     assert row.chip is not None
     keys = DerivedKeys(rig.master)
-    assert row.protection == keys.derivation(row.chip.octets, (CARD_PURPOSE, APPLICATION_PURPOSE))
+    derivation = keys.derivation(row.chip.octets, (CARD_PURPOSE, APPLICATION_PURPOSE))
+    assert row.protection == f"lock permanent password; {derivation}"
     assert_locked(rig)
 
 

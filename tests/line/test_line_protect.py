@@ -32,6 +32,8 @@ def test_a_job_that_locks_ends_its_rows_at_locked(tmp_path: Path) -> None:
     assert told.outcomes == ["encoded", "encoded"]
     assert summary.is_complete
     assert rig.states() == ["locked", "locked"]
+    with rig.ledger() as ledger:
+        assert {row.protection for row in ledger.rows("battery")} == {"lock permanent"}
     pages = stored_pages(rig.state)
     assert pages[3][3] == 0x0F, "the CC says read only"
     assert pages[2][2:] == b"\xf8\xff", "CC and pages 4 to 15, no block-lock bits"
@@ -57,7 +59,7 @@ def test_a_password_is_derived_and_its_derivation_is_in_the_ledger(tmp_path: Pat
     keys = DerivedKeys(rig.master)
     assert row.state.value == "locked"
     assert row.chip is not None
-    assert row.protection == keys.derivation(row.chip.octets, ("type2-password",))
+    assert row.protection == "lock none password; " + keys.derivation(row.chip.octets, ("type2-password",))
     secret = keys.key(row.chip.octets, "type2-password")
     pages = stored_pages(rig.state)
     assert (pages[43], pages[44][:2]) == (secret[:4], secret[4:6])
@@ -137,7 +139,7 @@ def test_a_row_does_not_end_locked_with_a_password_that_is_not_the_one_it_names(
         ("FeliCa Lite-S", PASSWORD, "no password"),
         ("NTAG213", {"protect__sun": "true", "protect__master": '"tag-master.key"'}, "no SUN"),
         ("ST25DV04K", LOCK, "Lock Block"),
-        ("NTAG-I2C-PLUS-2K", LOCK, "not known well enough"),
+        ("NTAG-I2C-PLUS-1K", LOCK, "I2C side"),
     ],
 )
 def test_a_job_for_a_chip_that_cannot_have_the_protection_is_refused_before_its_first_tag(

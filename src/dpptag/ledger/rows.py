@@ -37,8 +37,9 @@ class Row:
     """One attempt to put one item on one chip.
 
     ``chip``, ``message`` and ``level`` are set from ``writing`` on and stay in a void row; ``former_sha256`` is of the
-    message that the chip held before, None where it held none. ``protection`` tells how every password and key is
-    derived. ``reason`` is set in void rows only. Times are ISO 8601 in UTC.
+    message that the chip held before, None where it held none. ``protection`` tells what lock, password and keys the
+    tag gets, and how every secret among them is derived; None where the job protects nothing. ``reason`` is set in void
+    rows only. Times are ISO 8601 in UTC.
     """
 
     id: int

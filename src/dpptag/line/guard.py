@@ -9,16 +9,26 @@ from dpptag.errors import LedgerConflict, TagWriteFailed
 from dpptag.ledger import Row
 from dpptag.line.compare import same_statement
 from dpptag.links import TagLink
-from dpptag.tags import Content, ContentState, Protection, Tag, TagKeys, identify, plan_protection, protect
+from dpptag.tags import (
+    Content,
+    ContentState,
+    Protection,
+    ProtectionPlan,
+    Tag,
+    TagKeys,
+    identify,
+    plan_protection,
+    protect,
+)
 
 
 class Guard(Protocol):
     """Gives verified tags what the job asks for."""
 
-    def derivation(self, tag: Tag, message: bytes) -> str | None:
-        """How every secret about to be set on this chip is derived: committed before its first write.
+    def commitment(self, tag: Tag, message: bytes) -> str:
+        """What this chip is about to get, and how every secret among it is derived: committed before its first write.
 
-        None where no secret is set. Raises TagRefused where the chip does not offer what the job asks for.
+        Raises TagRefused where the chip does not offer what the job asks for.
         """
 
     def protect(self, link: TagLink, row: Row) -> None:
@@ -32,9 +42,14 @@ class TagGuard:
         self._protection = protection
         self._keys = keys
 
-    def derivation(self, tag: Tag, message: bytes) -> str | None:
+    def commitment(self, tag: Tag, message: bytes) -> str:
         written = replace(tag, content=Content(ContentState.MESSAGE, message))
-        return plan_protection(written, self._protection, self._keys).derivation
+        return self._committed(plan_protection(written, self._protection, self._keys))
+
+    def _committed(self, plan: ProtectionPlan) -> str:
+        asked = [name for name in ("password", "sun") if getattr(self._protection, name)]
+        policy = " ".join((f"lock {self._protection.lock.value}", *asked))
+        return policy if plan.derivation is None else f"{policy}; {plan.derivation}"
 
     def protect(self, link: TagLink, row: Row) -> None:
         tag = identify(link)
@@ -46,13 +61,14 @@ class TagGuard:
                 tag_state="written-unverified",
             )
         plan = plan_protection(tag, self._protection, self._keys)
-        if plan.derivation != row.protection:  # without a password now, the row would name one that is not set
+        committed = self._committed(plan)
+        if committed != row.protection:  # a row must not end locked and say something else than its tag has
             raise LedgerConflict(
-                f"row {row.item.number} of job {row.job!r} was begun with other keys than the job names now",
+                f"row {row.item.number} of job {row.job!r} was begun with another protection than the job names now",
                 code="protection-changed",
                 action="put back the [protect] section and the tag master key under which the tag was begun",
                 row=row.id,
                 committed=row.protection,
-                wanted=plan.derivation,
+                wanted=committed,
             )
         protect(link, plan, self._keys)

@@ -238,7 +238,7 @@ class Session:
             message,
             placement.level.value,
             former_sha256=message_sha256(tag),
-            protection=self._guard.derivation(tag, message) if self._guard else None,
+            protection=self._guard.commitment(tag, message) if self._guard else None,
         )
         self._reserved.remove(next(waiting for waiting in self._reserved if waiting.id == row.id))
         self._open.add(row.id)

@@ -21,7 +21,7 @@ def cannot_protect(chip_name: str, protection: Protection) -> str | None:
         if protection.password and type2.configuration is None:
             return "it has no password"
         if locks and not type2.settled_lock:
-            return "its lock bits are not known well enough to set them for ever"
+            return "its I2C side can clear the lock bits again"
     if protection.password and any(chip.name == chip_name for chip in FELICA_CHIPS):
         return "it has no password"
     for type5 in TYPE5_CHIPS:

@@ -69,8 +69,8 @@ class ChipType:
 
     ``versions``: its GET_VERSION answers, none where it does not know the command. ``page_count``: what READ reaches.
     ``configuration``: the page of CFG0, which CFG1, PWD and PACK follow; None where the chip has no password.
-    ``plain_serial``: pages 0 to 2 hold the UID without check bytes, then SAK and ATQA. ``settled_lock``: the dynamic
-    lock bits are known well enough to set them for ever.
+    ``plain_serial``: pages 0 to 2 hold the UID without check bytes, then SAK and ATQA. ``settled_lock``: a lock
+    is for ever, and its bits are known well enough to set them.
     """
 
     name: str
@@ -160,10 +160,10 @@ def _ultralight_ev1(name: str, storage: str, page_count: int, cc_size: int, grou
     )
 
 
-def _ntag_i2c(name: str, version: str, *, plus: bool, settled_lock: bool) -> ChipType:
+def _ntag_i2c(name: str, version: str, *, plus: bool, pages_per_lock_bit: int) -> ChipType:
     """Sector 0 alone, as a CC of 872 bytes says; the plus has AUTH0, ACCESS, PWD and PACK at E3h to E6h.
 
-    From the I2C side every lock bit can be cleared again.
+    From the I2C side every lock bit can be cleared again: none is for ever.
     """
     return ChipType(
         name,
@@ -171,11 +171,11 @@ def _ntag_i2c(name: str, version: str, *, plus: bool, settled_lock: bool) -> Chi
         0xEA if plus else 0xE3,
         0xE1,
         0x6D,
-        _even_lock(0xE2, 0xE1, 16 if settled_lock else 32),
+        _even_lock(0xE2, 0xE1, pages_per_lock_bit),
         0xE3 if plus else None,
         signature=SignatureFamily.NTAG21X if plus else None,
         plain_serial=True,
-        settled_lock=settled_lock,
+        settled_lock=False,
     )
 
 
@@ -191,9 +191,9 @@ CHIPS: Final = (
     _ntag21x("NTAG215", "0004040201001103", 135, 0x3E, 16, told=True),
     _ntag21x("NTAG216", "0004040201001303", 231, 0x6D, 16, told=True),
     _ntag21x("NTAG216F", "0004040401001303", 231, 0x6D, 16, told=False),
-    _ntag_i2c("NTAG-I2C-1K", "0004040502011303", plus=False, settled_lock=True),
-    _ntag_i2c("NTAG-I2C-PLUS-1K", "0004040502021303", plus=True, settled_lock=True),
-    _ntag_i2c("NTAG-I2C-PLUS-2K", "0004040502021503", plus=True, settled_lock=False),
+    _ntag_i2c("NTAG-I2C-1K", "0004040502011303", plus=False, pages_per_lock_bit=16),
+    _ntag_i2c("NTAG-I2C-PLUS-1K", "0004040502021303", plus=True, pages_per_lock_bit=16),
+    _ntag_i2c("NTAG-I2C-PLUS-2K", "0004040502021503", plus=True, pages_per_lock_bit=32),
 )
 """The chips that may be written."""
 

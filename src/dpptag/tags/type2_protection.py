@@ -147,8 +147,8 @@ def _lock_steps(tag: Type2Tag) -> list[ProtectionStep]:
     if not chip.settled_lock:
         raise _refused(
             tag,
-            "tag-lock-unknown",
-            "has lock bits that are not known well enough to set them for ever",
+            "tag-no-lock",
+            "has no lock that is for ever: its I2C side can clear the bits again",
             "ask for a password, or take another chip",
         )
     _refuse_frozen(tag)

@@ -155,7 +155,7 @@ def test_plan_of_both_on_an_ntag213() -> None:
 
 
 WITHOUT_PASSWORD = {"NTAG-I2C-1K", "NTAG203", "ULTRALIGHT"}
-UNSETTLED = {"NTAG-I2C-PLUS-2K"}
+UNSETTLED = {"NTAG-I2C-1K", "NTAG-I2C-PLUS-1K", "NTAG-I2C-PLUS-2K"}
 OFFERED = [
     (name, protection)
     for name in sorted(MODELS)
@@ -238,7 +238,7 @@ def test_every_stop_leaves_a_complete_tag_and_the_next_run_finishes() -> None:
         "NTAG203": 14 * 5,
         "ULTRALIGHT": 14 * 4,
         "ULTRALIGHT-EV1-128": with_password,
-        "NTAG-I2C-PLUS-1K": with_password,
+        "NTAG-I2C-PLUS-1K": 14 * 4,
     }
 
 
@@ -404,9 +404,9 @@ def test_a_chip_without_a_password_refuses_one_also_together_with_a_lock(name: s
 
 
 @pytest.mark.parametrize("name", sorted(UNSETTLED))
-def test_lock_bits_that_are_not_settled_are_never_set(name: str) -> None:
-    assert refusal_of(written_chip(name), LOCK).code == "tag-lock-unknown"
-    assert refusal_of(written_chip(name), BOTH).code == "tag-lock-unknown"
+def test_lock_bits_that_can_be_cleared_again_are_never_set_as_a_lock(name: str) -> None:
+    assert refusal_of(written_chip(name), LOCK).code == "tag-no-lock"
+    assert refusal_of(written_chip(name), BOTH).code in ("tag-no-lock", "tag-no-password")
 
 
 def test_sun_and_a_password_without_a_key_are_refused() -> None:
@@ -605,7 +605,7 @@ def test_whatever_is_locked_already_it_ends_all_locked_or_is_refused_untouched(
         refused = error.code
     if plan is None:
         assert chip.pages == before
-        assert block_locks or refused in ("tag-cc-locked", "tag-lock-unknown")
+        assert block_locks or refused in ("tag-cc-locked", "tag-no-lock")
         return
     protect(link, plan, None)
     assert all(chip.page_locked(page) for page in range(3, tag.chip.last_user_page + 1))
