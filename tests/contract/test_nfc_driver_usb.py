@@ -34,24 +34,6 @@ def test_an_opened_reader_says_what_it_is(model: str) -> None:
 
 @pytest.mark.parametrize("model", READERS)
 @pytest.mark.parametrize("tag", TAGS)
-def test_every_reader_reads_and_writes_tags_of_types_2_3_and_4(model: str, tag: str) -> None:
-    with usb_rig(f"{model}?tags={tag}") as rig:
-        told = rig.call("tests.usb_driver:write_and_read", path=f"{READERS[model]}@1-1")
-        assert told["uid"] == rig.readers[0]["tags"][0]
-    assert told["technology"] == TAGS[tag]
-    match TAGS[tag]:
-        case "TYPE2":
-            assert told["version"] == "0004040201001303"
-            assert told["read"] == "".join(f"{page:02x}010203" for page in range(10, 14))
-            assert told["fast_read"] in ("", "0300fe00" + "00" * 20 + told["read"])
-        case "TYPE3":
-            assert (told["system"], told["read"]) == ("12FC", bytes(range(16)).hex())
-        case "TYPE4":
-            assert (told["select"], told["historical"]) == ("9000", "80")
-
-
-@pytest.mark.parametrize("model", READERS)
-@pytest.mark.parametrize("tag", TAGS)
 def test_one_exchange_is_one_host_command_on_every_chip_set(model: str, tag: str) -> None:
     with usb_rig(f"{model}?tags={tag}") as rig:
         counts = [0]
@@ -73,20 +55,6 @@ def test_sensing_a_type_2_tag_again_costs(model: str, commands: int) -> None:
             counts.append(rig.state()["host_commands"])
     opening, longer = counts[1] - counts[0], counts[2] - counts[1]
     assert (longer - opening) / 10 in (commands, commands + 1)
-
-
-@pytest.mark.parametrize(("model", "tag"), [*((model, "NTAG424") for model in READERS), ("rcs380", "NTAG216")])
-def test_sensing_again_finds_the_same_tag_whatever_state_it_was_left_in(model: str, tag: str) -> None:
-    with usb_rig(f"{model}?tags={tag}") as rig:
-        uid = rig.readers[0]["tags"][0]
-        assert call(rig, "sensed", path=READERS[model], times=3) == [uid] * 3
-
-
-@pytest.mark.parametrize("model", READERS)
-def test_an_empty_field_is_none(model: str) -> None:
-    with usb_rig(f"{model}?uid={UID}") as rig:
-        rig.order(tag="remove")
-        assert call(rig, "sensed", path=READERS[model], times=2) == [None, None]
 
 
 @pytest.mark.parametrize(("model", "signals"), [("acr122u", True), ("pn533", False), ("rcs380", False)])
