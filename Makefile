@@ -23,7 +23,7 @@ demo: ## encode 25 simulated tags through the real driver, scan them, meet five 
 .PHONY: test
 test: setup ## lint, then all tests with branch coverage
 	@$(MAKE) --no-print-directory lint
-	@$(BIN)/python -m pytest -n auto --cov --cov-report=term $(TESTS)
+	@$(BIN)/python -m pytest -n auto --dist loadgroup --cov --cov-report=term $(TESTS)
 
 .PHONY: lint
 lint: ## ruff, mypy strict, import contracts (after make setup)

@@ -18,7 +18,8 @@ _V_PATIENCE_US: Final = 1_000_000
 """One second, as reported to work: a reader that waits less calls a write that was made unanswered."""
 _ADDRESSED: Final = 0x22  # high data rate, addressed (ISO/IEC 15693-3 7.3.1)
 _OPTION: Final = 0x40
-_READ, _WRITE = 0x20, 0x21
+_READ, _WRITE, _READ_MULTIPLE = 0x20, 0x21, 0x23
+_UNSUPPORTED: Final = (0x01, 0x02, 0x03)  # not supported, not recognized, option not supported (15693-3 table 7)
 _CUSTOM: Final = range(0xA0, 0xE0)
 _V_BLOCK: Final = 4
 _UNKNOWN_ERROR: Final = 0x0F
@@ -121,6 +122,7 @@ class PcscType5Link:
     def __init__(self, card: Card, uid: bytes) -> None:
         self._card = card
         self._uid = uid
+        self._reads_multiple = True  # optional in ISO/IEC 15693-3: a chip without it says so once
 
     @property
     def technology(self) -> Literal[Technology.TYPE5]:
@@ -137,6 +139,17 @@ class PcscType5Link:
     def read(self, block: int, count: int = 1) -> bytes:
         if not self.passes_commands:
             return b"".join(self._read_binary(at) for at in range(block, block + count))
+        if count > 1 and self._reads_multiple:
+            try:
+                data = self.command(_READ_MULTIPLE, bytes((block, count - 1)))
+            except TagNak as error:
+                if error.facts.get("error") not in _UNSUPPORTED:
+                    raise
+                self._reads_multiple = False
+            else:
+                if len(data) != count * _V_BLOCK:
+                    raise gone(self._uid)
+                return data
         return b"".join(self.command(_READ, bytes((at,))) for at in range(block, block + count))
 
     def write(self, block: int, data: bytes) -> None:
