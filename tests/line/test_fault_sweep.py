@@ -13,7 +13,7 @@ import pytest
 from tests.line.fault_sweep import AT_THE_TAG, FAULTS, HEADER, VARIANTS, Left, Swept, Tally
 
 FEW = 9
-FEW_PCSC = 70
+FEW_PCSC = 35
 PARTS = 3
 
 pytestmark = pytest.mark.no_cover

@@ -58,7 +58,7 @@ READERS: Mapping[str, Reader] = {
         "pcsc:HID Global OMNIKEY",
         "",
         refused={_T3: "reader-passes-no-commands"},
-        untold={"ULTRALIGHT-EV1-128": "tag-unknown"},
+        untold={"ULTRALIGHT-EV1-128": "tag-chip-unknown"},
         passes_commands=False,
     ),
 }

@@ -125,10 +125,10 @@ class Testbed:
         """Put ``reader`` on the bus at ``port`` as device ``number``, and tell who listens for devices."""
         node = f"/dev/bus/usb/001/{number:03d}"
         device = UsbFs(reader, number, self.later, driver)
-        self._bed.add_from_string(_device_entry(reader.model, port, number, serial, driver))
         handler = self._handler_type(device, f"{self._root}/ioctl{node}")
         self._handlers[number] = handler
-        self._bed.attach_ioctl(node, handler)
+        self._bed.attach_ioctl(node, handler)  # first: who hears of the device opens it at once
+        self._bed.add_from_string(_device_entry(reader.model, port, number, serial, driver))
         return device
 
     def unplug(self, device: UsbFs, port: str) -> None:
