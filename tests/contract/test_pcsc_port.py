@@ -88,3 +88,49 @@ def test_a_reader_that_somebody_holds_is_busy_and_not_missing() -> None:
             check=False,
         )
     assert done.stdout == "device-busy\n", done.stderr
+
+
+_HELD_TO_ITS_PORT = """
+import sys
+from dpptag.devices import open_nfc_lasting, parse_device_path
+from dpptag.errors import DeviceLost
+with open_nfc_lasting(parse_device_path("pcsc:ACS ACR122U PICC Interface 01 00")) as reader:
+    print(reader.sense().uid.hex(), flush=True)
+    sys.stdin.readline()
+    link = None
+    while link is None:
+        try:
+            link = reader.sense()
+        except DeviceLost:
+            pass
+    print(link.uid.hex(), flush=True)
+"""
+
+
+def test_a_reader_of_a_job_is_itself_again_after_both_were_pulled_and_came_back_the_other_way_round() -> None:
+    needs_pcscd()
+    readers = (f"acr122u?uid={LEFT}&port=1-1", f"acr122u?uid={RIGHT}&port=1-2")
+    with usb_rig(*readers) as rig, pcscd_on(rig) as service:
+        wait_for(2, service)
+        with subprocess.Popen(
+            [sys.executable, "-c", _HELD_TO_ITS_PORT],
+            env={"PATH": "/usr/bin:/bin", "PYTHONPATH": str(SOURCE), **rig.environment, **service},
+            cwd=ROOT,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        ) as job:
+            assert job.stdin is not None
+            assert job.stdout is not None
+            chip = job.stdout.readline()
+            mine, other = ("1-1", "1-2") if chip == f"{LEFT}\n" else ("1-2", "1-1")
+            rig.order(reader="unplug", port=other)
+            rig.order(reader="unplug", port=mine)
+            wait_for(0, service)
+            rig.order(reader="replug", port=mine)  # was the second, is the first now
+            wait_for(1, service)
+            rig.order(reader="replug", port=other)
+            wait_for(2, service)
+            job.stdin.write("\n")
+            job.stdin.flush()
+            assert job.stdout.readline() == chip

@@ -504,3 +504,15 @@ def test_a_half_way_tag_that_cannot_be_written_any_more_is_a_failure_noted_in_th
     )
     with rig.ledger() as ledger:
         assert "tag-locked" in ledger.history(summary.open_rows[0].id)[-1].detail
+
+
+@pytest.mark.parametrize("kind", ["FELICA-LITE-S-BLANK", "DESFIRE-EV2-BLANK"])
+def test_a_blank_tag_is_formatted_where_the_job_says_so_and_else_refused(tmp_path: Path, kind: str) -> None:
+    chips = {"chips__allowed": '["FeliCa Lite-S", "DESFire EV2"]'}
+    rig = LineRig(tmp_path, rows=1, tags=kind, **chips)
+    _, told = rig.run()
+    assert (told.outcomes, told.codes) == (["refused"], ["tag-unformatted"])
+    rig.folder.write_job(**chips, line__format="true")
+    summary, told = rig.run()
+    assert told.outcomes == ["encoded"]
+    assert summary.is_complete

@@ -151,6 +151,7 @@ def resolve(
                 report=_reporter(as_json),
                 monotonic=time.monotonic,
                 idle_seconds=wait,
+                allow_format=the_job.allow_format,
             )
             result = resolver.run()
     value = {

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from dpptag.devices.paths import DeviceKind, DevicePath, parse_device_path
 from dpptag.devices.reconnect import Backoff, ReconnectingReader
@@ -15,6 +16,9 @@ from dpptag.links.nfc import Technology
 if TYPE_CHECKING:
     from dpptag.devices.profiles import NfcProfile
     from dpptag.links.nfc import NfcReader
+
+_NUMBERS: Final = re.compile(r" [0-9A-F]{2} [0-9A-F]{2}$")
+"""What pcsc-lite puts behind a reader's name: the order in which equal readers came, and the slot."""
 
 __all__ = [
     "Backoff",
@@ -69,15 +73,28 @@ def open_nfc_lasting(
 ) -> ReconnectingReader:
     """As :func:`open_nfc`, for a job that a pulled and replugged reader must not end.
 
-    A USB reader named without its port is held to the port at which it was found first.
+    A reader named without its USB port is held to the port at which it was found first, also in PC/SC where its
+    driver tells it: two equal ones may have changed their names when both are back.
     """
     if path.kind is DeviceKind.NFC_USB:
         path = replace(path, node=usb_device_of(path, sysfs).port)
+    elif path.kind is DeviceKind.PCSC and not path.port:
+        path = _held_to_its_port(path, sysfs)
     return ReconnectingReader(
         lambda: open_nfc(path, node=node, user_profiles=user_profiles, sysfs=sysfs),
         lambda: _is_present(path, node, sysfs),
         backoff=backoff,
     )
+
+
+def _held_to_its_port(path: DevicePath, sysfs: Path) -> DevicePath:
+    from dpptag.devices.pcsc_driver import usb_address_of
+
+    name, address = usb_address_of(path.node)
+    for device in usb_devices(sysfs):
+        if (device.busnum, device.devnum) == address:
+            return replace(path, node=_NUMBERS.sub("", name), port=device.port)
+    return path
 
 
 def _is_present(path: DevicePath, node: str | None, sysfs: Path) -> bool:

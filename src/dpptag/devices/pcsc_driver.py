@@ -102,6 +102,22 @@ def reader_at(name: str, busnum: int, devnum: int) -> str:
     )
 
 
+def usb_address_of(name: str) -> tuple[str, tuple[int, int] | None]:
+    """The whole name of the reader that is called so or begins so, and its USB bus and device number.
+
+    No address where its driver tells none, or another program holds it. Raises DeviceNotFound, DeviceLost.
+    """
+    context = _new_context(name)
+    try:
+        whole = _one_reader(name, _reader_names(context))
+        channel = _channel(context, whole)
+    finally:
+        scard.SCardReleaseContext(context)
+    if channel is None or channel >> 16 != _USB_CHANNEL:
+        return whole, None
+    return whole, (channel >> 8 & 0xFF, channel & 0xFF)
+
+
 def _channel(context: int, reader: str) -> int | None:
     """Asked without a card and without taking the reader; None where its driver does not tell, :data:`_BUSY` where
     somebody holds it."""

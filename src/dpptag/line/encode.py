@@ -118,7 +118,17 @@ def _nearly(found: bytes, wanted: bytes) -> bool:
     return len(found) == len(wanted) and sum(a != b for a, b in zip(found, wanted, strict=True)) <= WRONG_BYTES
 
 
-def finish(link: TagLink, tag: Tag, row: Row, ledger: Ledger, judge: Judge, guard: Guard | None, laps: Laps) -> Row:
+def finish(
+    link: TagLink,
+    tag: Tag,
+    row: Row,
+    ledger: Ledger,
+    judge: Judge,
+    guard: Guard | None,
+    laps: Laps,
+    *,
+    allow_format: bool = False,
+) -> Row:
     """Take a begun row to its job's end, always with the message it was started with.
 
     A tag that holds the message already is not written again; a lock comes only after the row is ``verified``. Raises
@@ -135,7 +145,7 @@ def finish(link: TagLink, tag: Tag, row: Row, ledger: Ledger, judge: Judge, guar
         if found is Standing.CARRIES:
             read = _read_again(link, tag)
         else:
-            read = write_and_verify(link, tag, message)
+            read = write_and_verify(link, tag, message, allow_format=allow_format)
             laps.lap("write")
         if row.state is RowState.WRITING:
             row = ledger.mark_written(row.id)

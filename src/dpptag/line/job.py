@@ -27,6 +27,7 @@
     [line]
     stop_after_failures = 3                  # so many failed tags in a row stop the run
     overwrite = false                        # true: tags with foreign content are written over
+    format = false                           # true: blank tags are formatted; on NTAG chips that sets bits for ever
 
     [protect]                                # left out: tags stay writable, rows end at "verified"
     lock = "permanent"                       # IRREVERSIBLE, for every tag of the job; "none": not locked
@@ -94,6 +95,7 @@ class _ChipsSection(_Section):
 class _LineSection(_Section):
     stop_after_failures: Annotated[int, Field(ge=1, le=1000)] = 3
     overwrite: bool = False
+    format: bool = False
 
 
 class _ProtectSection(_Section):
@@ -152,6 +154,7 @@ class Job:
     chips: tuple[str, ...]
     stop_after_failures: int
     overwrite: bool
+    allow_format: bool
     protection: Protection
     tag_master: TagMaster | None
 
@@ -206,6 +209,7 @@ def read_job(path: Path) -> Job:
         chips=tuple(file.chips.allowed),
         stop_after_failures=file.line.stop_after_failures,
         overwrite=file.line.overwrite,
+        allow_format=file.line.format,
         protection=_protection(file.protect),
         tag_master=tag_master,
     )

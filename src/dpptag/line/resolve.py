@@ -70,10 +70,12 @@ class Resolver:
         report: Callable[[Phase | TagRecord], None],
         monotonic: Callable[[], float],
         idle_seconds: float | None,
+        allow_format: bool = False,
     ) -> None:
         self._ledger = ledger
         self._judge = judge
         self._guard = guard
+        self._allow_format = allow_format
         self._job = job
         self._report = report
         self._monotonic = monotonic
@@ -121,7 +123,8 @@ class Resolver:
                 raise TagRefused(
                     "no open row waits for this tag", code="tag-not-open", action="put it back", chip=found.uid
                 )
-            row = finish(link, tag, row, self._ledger, self._judge, self._guard, laps)
+            collaborators = (self._ledger, self._judge, self._guard, laps)
+            row = finish(link, tag, row, *collaborators, allow_format=self._allow_format)
             self._settled.append(self._waiting.pop(ChipNumber(tag.uid)))
             self._settled[-1] = row
         except TagRefused as refusal:

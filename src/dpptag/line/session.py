@@ -206,7 +206,7 @@ class Session:
                 job=row.job,
             )
         if row.is_open:
-            turn.row = finish(link, tag, row, self._ledger, self._judge, self._guard, turn.laps)
+            turn.row = self._finish(turn, link, tag, row)
             return TagOutcome.RESUMED
         return self._already_done(tag, row)
 
@@ -230,7 +230,9 @@ class Session:
         placement = self._plan.placement(job_row, tag.chip_name)
         # A tag that carried a statement before may carry records of others behind it: they stay (tag-format.md 4).
         message = with_later_records(self._maker.make(job_row, placement, chip), later_records(tag.ndef or b""))
-        plan_write(tag, message)  # refuses locks and passwords before the row is bound to this chip
+        plan_write(
+            tag, message, allow_format=self._job.allow_format
+        )  # refuses locks and passwords before the row is bound to this chip
         turn.laps.lap("sign")
         turn.row = row = self._ledger.start_writing(
             row.id,
@@ -242,8 +244,12 @@ class Session:
         )
         self._reserved.remove(next(waiting for waiting in self._reserved if waiting.id == row.id))
         self._open.add(row.id)
-        turn.row = finish(link, tag, row, self._ledger, self._judge, self._guard, turn.laps)
+        turn.row = self._finish(turn, link, tag, row)
         return TagOutcome.ENCODED
+
+    def _finish(self, turn: Turn, link: TagLink, tag: Tag, row: Row) -> Row:
+        collaborators = (self._ledger, self._judge, self._guard, turn.laps)
+        return finish(link, tag, row, *collaborators, allow_format=self._job.allow_format)
 
     def _refuse_unfit(self, tag: Tag) -> None:
         uid = tag.uid.hex()
