@@ -12,8 +12,8 @@ import pytest
 
 from tests.line.fault_sweep import AT_THE_TAG, FAULTS, HEADER, VARIANTS, Left, Swept, Tally
 
-FEW = 9
-FEW_PCSC = 35
+FEW = 15
+FEW_PCSC = 60
 PARTS = 3
 
 pytestmark = pytest.mark.no_cover
@@ -41,7 +41,7 @@ def test_no_fault_leaves_a_tag_locked_half_way_or_a_job_unfinished(variant: Swep
     assert tally.asked == min(share, tally.commands - part * share), "not every host command was hit"
     if fault in AT_THE_TAG:
         # Commands of the reader alone reach no tag, and an acknowledgement has no byte to lose.
-        assert tally.fired * (16 if fault == "trim" else 2) > tally.asked
+        assert tally.fired * 3 > tally.asked or (fault == "trim" and tally.fired > 0)
     else:
         assert tally.fired == tally.asked
     if part == PARTS - 1:
