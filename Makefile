@@ -6,6 +6,8 @@ export PYTHON
 
 BIN := .venv/bin
 TESTS ?= tests
+# One more than there are cores: many tests wait for services that look at their readers a few times a second.
+WORKERS ?= $(shell echo $$(( $$(nproc) + 1 )))
 
 .PHONY: help
 help: ## this list
@@ -23,7 +25,7 @@ demo: ## encode 25 simulated tags through the real driver, scan them, meet five 
 .PHONY: test
 test: setup ## lint, then all tests with branch coverage
 	@$(MAKE) --no-print-directory lint
-	@$(BIN)/python -m pytest -n auto --dist loadgroup --cov --cov-report=term $(TESTS)
+	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup --cov --cov-report=term $(TESTS)
 
 .PHONY: lint
 lint: ## ruff, mypy strict, import contracts (after make setup)
