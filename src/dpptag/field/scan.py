@@ -5,7 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Final
 
-from dpptag.errors import EXIT_COULD_NOT_CHECK, EXIT_NEGATIVE, EXIT_OK, TagLost, TagNak, TagRefused, TagSwapped
+from dpptag.errors import (
+    EXIT_COULD_NOT_CHECK,
+    EXIT_NEGATIVE,
+    EXIT_OK,
+    DeviceLost,
+    TagLost,
+    TagNak,
+    TagRefused,
+    TagSwapped,
+)
 from dpptag.field.authenticity import ChipCheck
 from dpptag.line.feed import Found, TagFeed
 from dpptag.links import NfcReader
@@ -44,6 +53,12 @@ def scan(
             report = unreadable(
                 f"the tag does not hold still: {error.message}", error.code, _uid(found), trust, today()
             )
+        except DeviceLost:  # a reader that was pulled: the next look for a tag finds it again, or raises
+            losses[found.uid] = losses.get(found.uid, 0) + 1
+            if losses[found.uid] >= _ATTEMPTS:
+                raise
+            feed.left()
+            continue
         losses.clear()
         yield report
 

@@ -10,7 +10,7 @@ from typing import Final, Protocol
 from dpptag.codec.planner import Placement
 from dpptag.errors import LedgerConflict, TagLost, TagNak, TagSwapped, TagWriteFailed
 from dpptag.ledger import Ledger, Row
-from dpptag.line.compare import same_statement
+from dpptag.line.compare import same_but_mirrored, same_statement
 from dpptag.line.guard import Guard
 from dpptag.line.rows import JobRow
 from dpptag.links import NfcReader, TagLink
@@ -170,7 +170,7 @@ def _read_again(link: TagLink, tag: Tag) -> bytes:
     """The message once more after the field was off: a cell can read right for as long as the chip has power."""
     link.reselect()
     again = identify(link)
-    if again.uid != tag.uid or not again.ndef or not tag.ndef or not same_statement(again.ndef, tag.ndef):
+    if again.uid != tag.uid or not again.ndef or not tag.ndef or not same_but_mirrored(again.ndef, tag.ndef):
         raise TagWriteFailed(
             "the message on the tag did not last: it reads otherwise after the field was off",
             action="lay the tag on the reader again: its message is then written once more",

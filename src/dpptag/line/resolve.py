@@ -22,7 +22,7 @@ from dpptag.errors import (
     VerificationError,
 )
 from dpptag.ledger import Ledger, Row
-from dpptag.line.encode import CARRIES_OTHER, Judge, Laps, Standing, approach, finish, standing
+from dpptag.line.encode import APPROACH_TRIES, CARRIES_OTHER, Judge, Laps, Standing, approach, finish, standing
 from dpptag.line.feed import Found, Phase, TagFeed
 from dpptag.line.guard import Guard
 from dpptag.line.records import TagRecord, tag_record
@@ -76,6 +76,7 @@ class Resolver:
         self._judge = judge
         self._guard = guard
         self._allow_format = allow_format
+        self._losses = 0
         self._job = job
         self._report = report
         self._monotonic = monotonic
@@ -127,6 +128,7 @@ class Resolver:
             row = finish(link, tag, row, *collaborators, allow_format=self._allow_format)
             self._settled.append(self._waiting.pop(ChipNumber(tag.uid)))
             self._settled[-1] = row
+            self._losses = 0
         except TagRefused as refusal:
             outcome, error = TagOutcome.REFUSED, refusal
             if row is not None:
@@ -137,6 +139,10 @@ class Resolver:
             if isinstance(failure, TagLost | TagSwapped):
                 self._feed.left()
         except DeviceLost as failure:  # the next look for a tag finds it again, or raises
+            self._losses += 1
+            if self._losses >= APPROACH_TRIES:
+                self._tell(found, TagOutcome.FAILED, tag, row, laps, failure)
+                raise
             outcome, error = TagOutcome.FAILED, failure
             self._feed.left()
         except LedgerConflict as failure:
