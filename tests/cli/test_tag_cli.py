@@ -354,3 +354,15 @@ def test_the_passport_is_found_by_its_bytes_after_a_whole_round(trust: Trust, tm
     value = dpptag("verify", *options).json
     assert (value["verdict"], value["level"], value["passport"]) == ("genuine", "full", "match")
     assert value["identity"] == ITEM
+
+
+def test_a_scan_outlives_a_reader_that_is_silent_once_while_a_tag_is_read(trust: Trust, tmp_path: Path) -> None:
+    """Silent while it is opened or polls, a simulated reader is lost for good: those commands come first, and end."""
+    device = belt(trust, tmp_path, "good")
+    codes = [
+        scan(f"{device}&fault=no-answer@{command}", trust, "--count", "1", "--wait", "5").code
+        for command in range(16, 25)
+    ]
+    assert codes[0] == 3
+    assert codes == [3] * codes.index(0) + [0] * (len(codes) - codes.index(0))
+    assert codes.count(0) >= 4, "identify alone asks four times"
