@@ -27,7 +27,7 @@ from dpptag.field.record import Place, RecyclingFacts, RepairFacts, record_recyc
 from dpptag.field.scan import scan
 from dpptag.ledger import Ledger
 from dpptag.line import JobPlan, KeyStatementMaker, Phase, Session, TagRecord, TrustJudge, read_job
-from dpptag.links import NfcReader
+from dpptag.links import TagReader
 from dpptag.model.identifiers import ChipNumber
 from dpptag.model.statement import SECONDS_A_DAY, Level
 from dpptag.model.verdict import Report, Verdict
@@ -84,7 +84,7 @@ def _quoted(path: Path) -> str:
 
 
 @contextmanager
-def _rig(query: str) -> Iterator[tuple[SimulatedReader, NfcReader]]:
+def _rig(query: str) -> Iterator[tuple[SimulatedReader, TagReader]]:
     path = parse_device_path(f"sim:nfc?{query}")
     with start(path.query) as simulator, open_nfc(path, node=simulator.path) as reader:
         yield simulator, reader
@@ -164,7 +164,7 @@ def _signed(key: PrivateKey, uri: str, chip: str) -> bytes:
     return carrier_content(uri, statement)
 
 
-def _scan_one(scene: Scene, reader: NfcReader, today: int) -> Report:
+def _scan_one(scene: Scene, reader: TagReader, today: int) -> Report:
     return next(scan(reader, scene.trust, lambda: today, time.monotonic, 5))
 
 

@@ -12,7 +12,7 @@ from dpptag.cli.output import say
 from dpptag.devices import open_nfc, open_nfc_lasting, parse_device_path
 
 if TYPE_CHECKING:
-    from dpptag.links import NfcReader
+    from dpptag.links import TagReader
 
 device_option = click.option(
     "--device",
@@ -23,7 +23,7 @@ device_option = click.option(
 
 
 @contextmanager
-def opened_reader(device: str, *, lasting: bool = False) -> Iterator[NfcReader]:
+def opened_reader(device: str, *, lasting: bool = False) -> Iterator[TagReader]:
     """The reader of a ``--device`` value. Raises UsageError, ProfileError, DeviceError.
 
     ``lasting``: one that is pulled and plugged in again is found again, for work on tag after tag.

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 from dpptag.cli.output import say
 from dpptag.errors import DeviceError, TagError, TagNotFound
-from dpptag.links import NfcReader, TagLink
+from dpptag.links import TagLink, TagReader
 
 
 @contextmanager
@@ -24,7 +24,7 @@ def tag_state(state: str) -> Iterator[None]:
         raise
 
 
-def sense(reader: NfcReader, wait: float) -> TagLink:
+def sense(reader: TagReader, wait: float) -> TagLink:
     """The tag in the field, waited for so many seconds. Raises TagNotFound."""
     deadline = time.monotonic() + wait
     while (link := reader.sense()) is None:

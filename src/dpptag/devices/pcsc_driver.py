@@ -25,7 +25,7 @@ from dpptag.devices.pcsc_block_links import PcscFelicaLink, PcscType5Link
 from dpptag.devices.pcsc_errors import error_of, unsigned
 from dpptag.devices.pcsc_links import Dialect, PcscApduLink, PcscType2Link, Span, odd_answer
 from dpptag.errors import DeviceError, DeviceLost, DeviceNotFound, DeviceProtocolError, TagLost, TagRefused, TagSwapped
-from dpptag.links.nfc import DeviceInfo, TagLink
+from dpptag.links.nfc import DeviceInfo, NfcLink
 
 if TYPE_CHECKING:
     from dpptag.devices.profiles import NfcProfile
@@ -183,7 +183,7 @@ class PcscReader:
             simulated=self._simulated,
         )
 
-    def sense(self) -> TagLink | None:
+    def sense(self) -> NfcLink | None:
         """As the link says; a tag that leaves while it is looked at is none."""
         try:
             return self._sense()
@@ -191,7 +191,7 @@ class PcscReader:
             _log.debug("lost while sensed: %s", error.message)
             return None
 
-    def _sense(self) -> TagLink | None:
+    def _sense(self) -> NfcLink | None:
         present, atr = self._presence()
         if not present:
             self._drop_card()
@@ -335,7 +335,7 @@ class PcscReader:
 
     # The tag
 
-    def _link(self, uid: bytes) -> TagLink:
+    def _link(self, uid: bytes) -> NfcLink:
         match self._kind:
             case CardKind.TYPE2:
                 self._find_dialect(uid)

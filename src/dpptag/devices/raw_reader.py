@@ -13,7 +13,7 @@ from dpptag.devices.felica_link import ANY_SYSTEM, NDEF_SYSTEM, RawFelicaLink
 from dpptag.devices.raw_port import FelicaTarget, RawPort, TypeATarget
 from dpptag.devices.type2_link import RawType2Link
 from dpptag.errors import TagLost, TagRefused, TagSwapped
-from dpptag.links.nfc import DeviceInfo, TagLink, Technology
+from dpptag.links.nfc import DeviceInfo, NfcLink, Technology
 
 _SAK_TYPE2: Final = 0x00
 _SAK_PEER: Final = 0x40  # NFC-DEP: a phone, not a tag (NFC Forum Digital 4.8.2)
@@ -48,7 +48,7 @@ class RawReader:
     def info(self) -> DeviceInfo:
         return self._info
 
-    def sense(self) -> TagLink | None:
+    def sense(self) -> NfcLink | None:
         """Type A first, FeliCa where none is there. A tag that goes while it is activated was not there."""
         try:
             if self._type_a and (target := self._air.find_a()) is not None:
@@ -59,7 +59,7 @@ class RawReader:
             return None
         return None
 
-    def _type_a_link(self, target: TypeATarget) -> TagLink:
+    def _type_a_link(self, target: TypeATarget) -> NfcLink:
         if target.sak == _SAK_TYPE2:
             return RawType2Link(self._air, target.uid, self._fast_read_pages)
         if target.sak & SAK_ISO_DEP:
@@ -74,7 +74,7 @@ class RawReader:
             tag_state="untouched",
         )
 
-    def _felica_link(self, found: FelicaTarget) -> TagLink:
+    def _felica_link(self, found: FelicaTarget) -> NfcLink:
         """A formatted tag answers to the NDEF system too; its IDm may differ there in the system's number."""
         ndef = self._air.find_f(NDEF_SYSTEM) if found.system_code != NDEF_SYSTEM else found
         if ndef is not None:

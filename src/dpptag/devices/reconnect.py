@@ -14,7 +14,7 @@ from types import TracebackType
 from typing import Final, Self
 
 from dpptag.errors import DeviceError, DeviceLost
-from dpptag.links.nfc import DeviceInfo, NfcReader, TagLink
+from dpptag.links.nfc import DeviceInfo, NfcLink, NfcReader
 
 _LOG: Final = logging.getLogger(__name__)
 
@@ -62,7 +62,7 @@ class ReconnectingReader:
     def info(self) -> DeviceInfo:
         return self._info
 
-    def sense(self) -> TagLink | None:
+    def sense(self) -> NfcLink | None:
         if self._closed:
             raise self._lost("is closed")
         loss: DeviceLost | None = None
@@ -75,7 +75,7 @@ class ReconnectingReader:
                 _LOG.warning("%s: %s; waiting for it", self._info.path, error.message)
         return self._sense_again(loss)
 
-    def _sense_again(self, loss: DeviceError | None) -> TagLink | None:
+    def _sense_again(self, loss: DeviceError | None) -> NfcLink | None:
         """Open and sense until it goes, or patience ends."""
         deadline = self._clock() + self._backoff.patience
         pause = self._backoff.first

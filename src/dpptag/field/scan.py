@@ -17,7 +17,7 @@ from dpptag.errors import (
 )
 from dpptag.field.authenticity import ChipCheck
 from dpptag.line.feed import Found, TagFeed
-from dpptag.links import NfcReader
+from dpptag.links import TagReader
 from dpptag.model.verdict import Report
 from dpptag.tags import identify
 from dpptag.trust.store import TrustStore
@@ -28,7 +28,7 @@ _ATTEMPTS: Final = 3
 
 
 def scan(
-    reader: NfcReader,
+    reader: TagReader,
     trust: TrustStore,
     today: Callable[[], int],
     monotonic: Callable[[], float],

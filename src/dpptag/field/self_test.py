@@ -16,7 +16,7 @@ from typing import Any, Final
 from dpptag import __version__
 from dpptag.codec.ndef import NdefRecord, encode_message
 from dpptag.errors import DeviceError, DpptagError, TagLost, TagRefused
-from dpptag.links import NfcReader, TagLink, Technology
+from dpptag.links import TagLink, TagReader, Technology
 from dpptag.tags import Tag, identify, plan_write, write_and_verify
 
 RESELECTS: Final = 20
@@ -64,7 +64,7 @@ class SelfTest:
         return {**asdict(self), "passed": self.passed}
 
 
-def self_test(reader: NfcReader, link: TagLink, monotonic: Callable[[], float]) -> SelfTest:
+def self_test(reader: TagReader, link: TagLink, monotonic: Callable[[], float]) -> SelfTest:
     """Try ``reader`` on the scratch tag behind ``link``. Raises TagRefused, before any write, for a tag that is not
     writable; what fails afterwards is in the report."""
     info = reader.info
@@ -115,7 +115,7 @@ def self_test(reader: NfcReader, link: TagLink, monotonic: Callable[[], float]) 
 
 class _Trial:
     def __init__(
-        self, reader: NfcReader, link: TagLink, tag: Tag, report: SelfTest, monotonic: Callable[[], float]
+        self, reader: TagReader, link: TagLink, tag: Tag, report: SelfTest, monotonic: Callable[[], float]
     ) -> None:
         self._reader = reader
         self._link = link

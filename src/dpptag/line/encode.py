@@ -13,7 +13,7 @@ from dpptag.ledger import Ledger, Row
 from dpptag.line.compare import same_but_mirrored, same_statement
 from dpptag.line.guard import Guard
 from dpptag.line.rows import JobRow
-from dpptag.links import NfcReader, TagLink
+from dpptag.links import TagLink, TagReader
 from dpptag.model.identifiers import ChipNumber
 from dpptag.model.outcome import RowState
 from dpptag.tags import ContentState, Tag, identify, write_and_verify
@@ -72,7 +72,7 @@ class Laps:
         self._last = now
 
 
-def approach(reader: NfcReader, link: TagLink) -> tuple[TagLink, Tag]:
+def approach(reader: TagReader, link: TagLink) -> tuple[TagLink, Tag]:
     """Identify the tag, selecting it again where it drops out on its way in; nothing is written.
 
     Raises TagRefused for a tag that cannot be written, TagLost or TagNak for one that keeps dropping out.

@@ -8,7 +8,7 @@ from enum import Enum, unique
 from typing import Final
 
 from dpptag.errors import TagRefused
-from dpptag.links import NfcReader, TagLink
+from dpptag.links import TagLink, TagReader
 
 _MISSES_TO_BE_GONE: Final = 2
 """A tag that lies in the field can miss one poll; a second miss in a row means that it was taken away."""
@@ -38,7 +38,7 @@ class TagFeed:
     ``phase`` is told once on every change. Every wait ends by itself after its limit, or by KeyboardInterrupt.
     """
 
-    def __init__(self, reader: NfcReader, monotonic: Callable[[], float], phase: Callable[[Phase], None]) -> None:
+    def __init__(self, reader: TagReader, monotonic: Callable[[], float], phase: Callable[[Phase], None]) -> None:
         self.reader = reader
         self._monotonic = monotonic
         self._phase = phase

@@ -26,7 +26,7 @@ from dpptag.line.encode import APPROACH_TRIES, CARRIES_OTHER, Judge, Laps, Stand
 from dpptag.line.feed import Found, Phase, TagFeed
 from dpptag.line.guard import Guard
 from dpptag.line.records import TagRecord, tag_record
-from dpptag.links import NfcReader
+from dpptag.links import TagReader
 from dpptag.model.identifiers import ChipNumber
 from dpptag.model.outcome import RowState, TagOutcome
 from dpptag.tags import Tag
@@ -61,7 +61,7 @@ class Resolver:
 
     def __init__(
         self,
-        reader: NfcReader,
+        reader: TagReader,
         ledger: Ledger,
         judge: Judge,
         guard: Guard | None = None,

@@ -41,7 +41,7 @@ from dpptag.line.feed import Found, Phase, TagFeed
 from dpptag.line.guard import Guard
 from dpptag.line.plan import JobPlan
 from dpptag.line.records import TagRecord, tag_record
-from dpptag.links import NfcReader, TagLink
+from dpptag.links import TagLink, TagReader
 from dpptag.model.identifiers import ChipNumber
 from dpptag.model.outcome import RowState, TagOutcome
 from dpptag.tags import Tag, plan_write
@@ -100,7 +100,7 @@ class Session:
 
     def __init__(
         self,
-        reader: NfcReader,
+        reader: TagReader,
         ledger: Ledger,
         plan: JobPlan,
         maker: StatementMaker,

@@ -16,12 +16,13 @@ from typing import Literal, Protocol, Self
 
 @unique
 class Technology(Enum):
-    """NFC Forum tag types; the value is what commands and reports print."""
+    """NFC Forum tag types, and EPC Gen2 (UHF); the value is what commands and reports print."""
 
     TYPE2 = "NFC Forum Type 2"
     TYPE3 = "NFC Forum Type 3"
     TYPE4 = "NFC Forum Type 4"
     TYPE5 = "NFC Forum Type 5"
+    GEN2 = "EPC Gen2"
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,7 +174,7 @@ class Type5Link(Protocol):
         """Field off and on, then find the same UID again. Raises TagLost, or TagSwapped for another chip."""
 
 
-TagLink = Type2Link | FelicaLink | ApduLink | Type5Link
+NfcLink = Type2Link | FelicaLink | ApduLink | Type5Link
 """Told apart by ``technology``."""
 
 
@@ -183,7 +184,7 @@ class NfcReader(Protocol):
     @property
     def info(self) -> DeviceInfo: ...
 
-    def sense(self) -> TagLink | None:
+    def sense(self) -> NfcLink | None:
         """Poll once, every technology that the reader knows: the tag in the field, or None. Does not wait or beep.
 
         Raises TagRefused for a tag that is none of ours (its ``chip`` fact is the UID), and where several stand there.
