@@ -70,8 +70,8 @@ class Gen2Tag:
 
     @property
     def message(self) -> bytes | None:
-        """EPC and user bank as the ledger keeps them, zeros behind the statement left out; None for a blank bank."""
-        used = self.user.rstrip(b"\0")
-        if not used or not self.epc:
-            return None
-        return Gen2Content(self.epc, self.user[: len(used) + len(used) % 2]).to_bytes()
+        """EPC and the whole user bank as the ledger keeps them; None for a blank bank.
+
+        Nothing is cut off: a signature may end in zeros, and a bank of 512 bits may be a bare one.
+        """
+        return Gen2Content(self.epc, self.user).to_bytes() if self.epc and any(self.user) else None
