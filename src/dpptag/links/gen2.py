@@ -137,8 +137,12 @@ class Gen2Link(Protocol):
         password: bytes = NO_PASSWORD,
         block: bool = False,
         secret: bool = False,
+        expect_refusal: bool = False,
     ) -> None:
         """Whole words, 1 to ``max_write_words``, one command. ``block``: BlockWrite instead of single writes.
+
+        ``expect_refusal``: this write proves a lock. A module that repeats a refused write for as long as it is given
+        is then given little time; nothing else changes.
 
         A lost answer is no failed write, and an acknowledged one proves nothing: read back.
         """

@@ -67,8 +67,17 @@ class Gen2Module(Protocol):
     def read(self, bank: Bank, word: int, count: int, password: bytes, *, secret: bool = False) -> bytes: ...
 
     def write(
-        self, bank: Bank, word: int, data: bytes, password: bytes, *, block: bool = False, secret: bool = False
-    ) -> None: ...
+        self,
+        bank: Bank,
+        word: int,
+        data: bytes,
+        password: bytes,
+        *,
+        block: bool = False,
+        secret: bool = False,
+        expect_refusal: bool = False,
+    ) -> None:
+        """``expect_refusal``: the write proves a lock, so a module that would try until its time is up gets little."""
 
     def lock(self, actions: Mapping[Area, LockAction], password: bytes) -> int:
         """How many commands it took."""
