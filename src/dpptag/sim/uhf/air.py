@@ -105,5 +105,11 @@ class Air(Protocol):
         Raises Silence, AccessRefused. Of several matching tags it is one, not always the same.
         """
 
+    def open_reply(self, reply: Reply, password: int = 0) -> OpenTag:
+        """Singulate the very tag that gave this reply in the last round, as a module does that reads while it counts.
+
+        Raises Silence, AccessRefused.
+        """
+
     def power(self, on: bool) -> None:
         """Field off and on between rounds: tags lose their session flags and their secured state."""

@@ -61,6 +61,7 @@ class Field:
         """Microseconds that the chips' own cells took to be written: what no module can do without."""
         self._chance = random.Random(self.conditions.seed)  # noqa: S311  no secret is drawn
         self._lingered = 0
+        self._replies: list[tuple[Reply, int]] = []
         self._away: Fault | None = None
         self._rounds_away = 0
         self._swapped_from: tuple[int, int] | None = None
@@ -117,6 +118,7 @@ class Field:
         """One inventory round: every tag that answers, each once, the strongest first."""
         self.power(False)
         self.rounds += 1
+        self._replies = []
         self._come_back()
         belt = self.conditions.is_belt and len(self.tags) > 1 and self._swapped_from is None
         if belt and self.present and self._lingered >= self.conditions.dwell:
@@ -129,7 +131,8 @@ class Field:
         if len(heard) > 1 and self._chance.randrange(100) < self.conditions.collisions:
             lost = self._chance.sample(range(len(heard)), 2)
             heard = [number for at, number in enumerate(heard) if at not in lost]
-        return [self.reply(number) for number in sorted(heard, key=self.rssi, reverse=True)]
+        self._replies = [(self.reply(number), number) for number in sorted(heard, key=self.rssi, reverse=True)]
+        return [reply for reply, _ in self._replies]
 
     def open(self, selection: Selection | None, password: int = 0) -> Access:
         """Singulate one matching tag: the strongest, of several as strong now this one and now that one."""
@@ -141,7 +144,17 @@ class Field:
             raise Silence
         strongest = max(map(self.rssi, heard))
         heard = [number for number in heard if self.rssi(number) == strongest]
-        number = heard[self.accesses % len(heard)]
+        return self._open(heard[self.accesses % len(heard)], password)
+
+    def open_reply(self, reply: Reply, password: int = 0) -> Access:
+        """The tag that gave this very reply in the last round; Silence where it has gone since."""
+        self._lingered = 0
+        number = next((number for given, number in self._replies if given is reply), None)
+        if number is None or number not in self._heard(None):
+            raise Silence
+        return self._open(number, password)
+
+    def _open(self, number: int, password: int) -> Access:
         self.accesses += 1
         tag = self.tags[number]
         tag.singulate()
