@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from dpptag.devices.profiles import NfcProfile, load_all, profile_by_pcsc_name
+from dpptag.devices.profiles import NfcProfile, load_nfc, profile_by_pcsc_name
 from dpptag.devices.usb_ports import SYSFS, UsbDevice, serial_ports, usb_devices
 
 CCID_CLASS: Final = 0x0B
@@ -53,7 +53,7 @@ def find_readers(
     ``pcsc_names`` are the names of the readers that PC/SC knows now, empty where its service is not there. Raises
     ProfileError.
     """
-    profiles = [profile for profile in load_all(user_dir=user_profiles) if isinstance(profile, NfcProfile)]
+    profiles = load_nfc(user_dir=user_profiles)
     names = list(pcsc_names)
     found: list[FoundReader] = []
     devices = usb_devices(sysfs)

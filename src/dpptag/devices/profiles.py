@@ -10,12 +10,13 @@ import logging
 from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
-from typing import Annotated, Final, Literal, Self
+from typing import Annotated, Any, Final, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
 from dpptag.devices.toml_files import Name, Table, Words, bad_file, line_of, read_toml, validated
 from dpptag.devices.transcripts import Transcript, load_transcript
+from dpptag.devices.uhf_profiles import UhfProfile
 from dpptag.errors import ProfileError
 
 _LOG = logging.getLogger(__name__)
@@ -110,13 +111,21 @@ class NfcProfile(Table):
         return tuple(dict.fromkeys((self.serial.safe_baud, self.serial.fast_baud)))
 
 
-Profile = NfcProfile
-"""Any profile, told apart by ``kind``; further kinds make this a union."""
+Profile = NfcProfile | UhfProfile
+"""Any profile, told apart by ``kind``."""
 
 ANY_PCSC: Final = "nfc-pcsc"
 """The profile of a PC/SC reader that no other one names."""
 
-KINDS: Final[Mapping[str, type[Profile]]] = MappingProxyType({"nfc": NfcProfile})
+KINDS: Final[Mapping[str, type[NfcProfile] | type[UhfProfile]]] = MappingProxyType(
+    {"nfc": NfcProfile, "uhf": UhfProfile}
+)
+
+_OWN_KEYS: Final = ("kind", "name", "title", "models", "source", "based_on", "fixtures")
+"""What a profile never takes over from the one it is based on."""
+
+_WHOLE_TABLES: Final = frozenset({"regions", "firmware", "quirks", "hazards"})
+"""What a profile that names it replaces as a whole; other tables are taken over key by key."""
 
 
 def find_profiles_dir() -> Path:
@@ -133,9 +142,24 @@ def find_profiles_dir() -> Path:
     )
 
 
-def load_profile(name: str, *, user_dir: Path | None = None) -> Profile:
-    """The profile of this name; one of the user's own hides a shipped one. Raises ProfileError listing the names."""
-    paths = _profile_paths(user_dir)
+def load_profile(name: str, *, user_dir: Path | None = None) -> NfcProfile:
+    """The NFC profile of this name; one of the user's own hides a shipped one. Raises ProfileError listing the names."""
+    profile = load_any(name, user_dir=user_dir)
+    if not isinstance(profile, NfcProfile):
+        raise _other_kind(profile, "an NFC reader", user_dir)
+    return profile
+
+
+def load_uhf_profile(name: str, *, user_dir: Path | None = None) -> UhfProfile:
+    """The UHF profile of this name, likewise."""
+    profile = load_any(name, user_dir=user_dir)
+    if not isinstance(profile, UhfProfile):
+        raise _other_kind(profile, "a UHF module", user_dir)
+    return profile
+
+
+def load_any(name: str, *, user_dir: Path | None = None) -> Profile:
+    paths = profile_paths(user_dir)
     if name not in paths:
         raise ProfileError(
             f"there is no firmware profile {name[:80]!r}",
@@ -143,15 +167,39 @@ def load_profile(name: str, *, user_dir: Path | None = None) -> Profile:
             action=f"take one of: {', '.join(sorted(paths))}",
             profile=name[:80],
         )
-    return load_file(paths[name])
+    return load_file(paths[name], user_dir=user_dir)
+
+
+def _other_kind(profile: Profile, wanted: str, user_dir: Path | None) -> ProfileError:
+    prefix = "nfc-" if isinstance(profile, UhfProfile) else "uhf-"
+    fitting = ", ".join(name for name in sorted(profile_paths(user_dir)) if name.startswith(prefix))
+    return ProfileError(
+        f"the profile {profile.name} is not that of {wanted}",
+        code="profile-kind",
+        action=f"take one of: {fitting}",
+        profile=profile.name,
+    )
 
 
 def load_all(*, user_dir: Path | None = None) -> tuple[Profile, ...]:
     """All profiles by name. Raises ProfileError at the first bad one."""
-    return tuple(load_file(path) for _, path in sorted(_profile_paths(user_dir).items()))
+    return tuple(load_file(path, user_dir=user_dir) for _, path in sorted(profile_paths(user_dir).items()))
 
 
-def _profile_paths(user_dir: Path | None) -> dict[str, Path]:
+def load_nfc(*, user_dir: Path | None = None) -> tuple[NfcProfile, ...]:
+    """The profiles of NFC readers; those of other kinds are not looked at. Raises ProfileError at the first bad one."""
+    found: list[NfcProfile] = []
+    for _, path in sorted(profile_paths(user_dir).items()):
+        document, text = read_toml(path)
+        if document.get("kind") != "uhf":
+            profile = _of_document(document, text, path, user_dir)
+            assert isinstance(profile, NfcProfile)
+            found.append(profile)
+    return tuple(found)
+
+
+def profile_paths(user_dir: Path | None = None) -> dict[str, Path]:
+    """Where each profile is by its name; the user's own hide the shipped ones."""
     paths = {path.stem: path for path in find_profiles_dir().glob("*.toml")}
     if user_dir is not None:
         for path in user_dir.glob("*.toml"):
@@ -161,19 +209,55 @@ def _profile_paths(user_dir: Path | None) -> dict[str, Path]:
     return paths
 
 
-def load_file(path: Path) -> Profile:
-    """One profile file. Raises ProfileError with file, line where one can be told, and cause."""
+def load_file(path: Path, *, user_dir: Path | None = None) -> Profile:
+    """One profile file. Raises ProfileError with file, line where one can be told, and cause.
+
+    ``user_dir``: where the profile that it is based on is looked for before the shipped ones.
+    """
     document, text = read_toml(path)
+    return _of_document(document, text, path, user_dir)
+
+
+def _of_document(document: dict[str, Any], text: str, path: Path, user_dir: Path | None) -> Profile:
     kind = document.get("kind")
     model = KINDS.get(kind) if isinstance(kind, str) else None
     if model is None:
         raise bad_file(path, line_of(text, ("kind",)), f"kind is {kind!r}, not one of: {', '.join(KINDS)}")
+    if kind == "uhf" and "based_on" in document:
+        document = _merged(document, text, path, user_dir)
     profile = validated(model, document, path, text)
     if profile.name != path.stem:
         raise bad_file(
             path, line_of(text, ("name",)), f"the name is {profile.name!r}, the file is called {path.stem!r}"
         )
     return profile
+
+
+def _merged(document: dict[str, Any], text: str, path: Path, user_dir: Path | None) -> dict[str, Any]:
+    """The tables of the profile that this one is based on, with its own over them. One step, so that it stays plain."""
+    base = document["based_on"]
+    paths = profile_paths(user_dir)
+    line = line_of(text, ("based_on",))
+    if not isinstance(base, str) or base not in paths or base == path.stem:
+        raise bad_file(path, line, f"based_on names {base!r}, which is no other profile")
+    below, _ = read_toml(paths[base])
+    if "based_on" in below:
+        raise bad_file(path, line, f"{base} is itself based on {below['based_on']!r}: name that one")
+    if below.get("kind") != document.get("kind"):
+        raise bad_file(path, line, f"{base} is of the kind {below.get('kind')!r}")
+    load_file(paths[base])  # its errors are its own
+    return {**_over(below, document), **{key: document[key] for key in _OWN_KEYS if key in document}}
+
+
+def _over(below: dict[str, Any], own: dict[str, Any], *, top: bool = True) -> dict[str, Any]:
+    result = {key: value for key, value in below.items() if not (top and key in _OWN_KEYS)}
+    for key, value in own.items():
+        taken = result.get(key)
+        if isinstance(value, dict) and isinstance(taken, dict) and not (top and key in _WHOLE_TABLES):
+            result[key] = _over(taken, value, top=False)
+        else:
+            result[key] = value
+    return result
 
 
 def check_fixtures(profile: Profile, fixtures_dir: Path) -> tuple[Transcript, ...]:
@@ -192,7 +276,7 @@ def check_fixtures(profile: Profile, fixtures_dir: Path) -> tuple[Transcript, ..
 
 def profile_by_usb(vendor: int, product: int, *, user_dir: Path | None = None) -> NfcProfile | None:
     """The profile that names this USB id; None where none does. Raises ProfileError at the first bad one."""
-    for profile in load_all(user_dir=user_dir):
+    for profile in load_nfc(user_dir=user_dir):
         if any(known.vendor == vendor and known.product == product for known in profile.usb):
             return profile
     return None
@@ -201,7 +285,7 @@ def profile_by_usb(vendor: int, product: int, *, user_dir: Path | None = None) -
 def profile_by_pcsc_name(name: str, *, user_dir: Path | None = None) -> NfcProfile:
     """The profile whose PC/SC name begins ``name``, the longest first; else the one for any PC/SC reader."""
     best: tuple[int, NfcProfile | None] = (0, None)
-    for profile in load_all(user_dir=user_dir):
+    for profile in load_nfc(user_dir=user_dir):
         for start in profile.pcsc_names:
             if name.lower().startswith(start.lower()) and len(start) > best[0]:
                 best = (len(start), profile)

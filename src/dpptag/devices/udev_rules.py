@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from dpptag.devices.profiles import Profile
+from dpptag.devices.profiles import NfcProfile, Profile
 
 RULES_NAME: Final = "70-dpptag.rules"
 """Below 73: 73-seat-late.rules turns the uaccess tag into an access list, and only for rules that ran before it."""
@@ -62,7 +62,10 @@ def rules_text(profiles: Iterable[Profile]) -> str:
         "",
     ]
     for profile in profiles:
-        if "nfcpy" in (profile.driver, profile.other_driver):  # pcscd opens its readers itself
+        if isinstance(profile, NfcProfile) and "nfcpy" in (
+            profile.driver,
+            profile.other_driver,
+        ):  # pcscd opens its readers itself
             for known in profile.usb:
                 lines.append(f"# {profile.title}{f' ({known.note})' if known.note else ''}")
                 lines.append(
