@@ -1,7 +1,8 @@
 """The tags round a module's antenna: all at once, or a belt that brings them one after another.
 
-The belt has no clock. A tag leaves after ``dwell`` rounds in a row without an access between them; the round that finds
-it gone is empty, the next round finds the next tag. After the last tag the field stays empty. A lone tag stays.
+The belt has no clock. A tag leaves after ``dwell`` rounds in a row without an access between them, reads of the TID not
+counted, which are a look at who is there; the round that finds it gone is empty, the next round finds the next tag.
+After the last tag the field stays empty. A lone tag stays.
 Every round begins with the field switched on anew, as modules do between commands that are told to save power.
 """
 
@@ -136,7 +137,6 @@ class Field:
 
     def open(self, selection: Selection | None, password: int = 0) -> Access:
         """Singulate one matching tag: the strongest, of several as strong now this one and now that one."""
-        self._lingered = 0
         heard = self._heard(selection)
         if heard and self.faults.due(FaultKind.OTHER_TAG):
             heard = self._others(heard)
@@ -148,9 +148,8 @@ class Field:
 
     def open_reply(self, reply: Reply, password: int = 0) -> Access:
         """The tag that gave this very reply in the last round; Silence where it has gone since."""
-        self._lingered = 0
         number = next((number for given, number in self._replies if given is reply), None)
-        if number is None or number not in self._heard(None):
+        if number is None or number not in self._numbers() or self.tags[number].killed:
             raise Silence
         return self._open(number, password)
 
@@ -209,6 +208,10 @@ class Field:
                 self.position, self._lingered = first, 0
                 self.save()
 
+    def work_begins(self) -> None:
+        """Somebody works with the tag: the belt waits for it anew."""
+        self._lingered = 0
+
     # Cells
 
     def writes(self, tag: Gen2Chip, done: int) -> None:
@@ -262,7 +265,7 @@ class Access:
         """As the tag was singulated: a module's answer to a write of the EPC still carries the old one."""
 
     def read(self, bank: int, word: int, count: int) -> bytes:
-        self._heard()
+        self._heard(is_look=bank == Bank.TID)
         return self._tag.read(bank, word, count)
 
     def write(self, bank: int, word: int, data: bytes) -> None:
@@ -301,7 +304,9 @@ class Access:
     def kill(self, password: int) -> None:
         self._once(lambda: self._tag.kill(password))
 
-    def _heard(self) -> None:
+    def _heard(self, *, is_look: bool = False) -> None:
+        if not is_look:
+            self._field.work_begins()
         if self._field.faults.due(FaultKind.REFUSE):
             raise TagRefusal(Code.NON_SPECIFIC)
 
