@@ -143,7 +143,7 @@ def find_profiles_dir() -> Path:
 
 
 def load_profile(name: str, *, user_dir: Path | None = None) -> NfcProfile:
-    """The NFC profile of this name; one of the user's own hides a shipped one. Raises ProfileError listing the names."""
+    """The NFC profile of this name; one of the user's own hides a shipped one. Raises ProfileError."""
     profile = load_any(name, user_dir=user_dir)
     if not isinstance(profile, NfcProfile):
         raise _other_kind(profile, "an NFC reader", user_dir)
@@ -159,6 +159,7 @@ def load_uhf_profile(name: str, *, user_dir: Path | None = None) -> UhfProfile:
 
 
 def load_any(name: str, *, user_dir: Path | None = None) -> Profile:
+    """The profile of this name, whatever its kind. Raises ProfileError listing the names."""
     paths = profile_paths(user_dir)
     if name not in paths:
         raise ProfileError(

@@ -14,7 +14,7 @@ from pydantic import Field, field_validator, model_validator
 
 from dpptag.devices.toml_files import Name, Table, Words
 from dpptag.devices.uhf_code_tables import COMMANDS, MORE_COMMANDS, Command, Errors, Family, LockTable
-from dpptag.devices.uhf_framing_table import Framing
+from dpptag.devices.uhf_framing_profile import Framing
 from dpptag.devices.uhf_tables import (
     Access,
     Identity,
