@@ -1,53 +1,54 @@
-"""What an error code of a profile's table becomes: one error tree for every family."""
+"""What a module's error code becomes: an error of ours, by the meaning that the profile gives it."""
 
 from __future__ import annotations
 
 from typing import Final
 
-from dpptag.devices.uhf_profiles import ErrorCode
-from dpptag.errors import DeviceProtocolError, DpptagError, TagLost, TagNak, TagSwapped
+from dpptag.devices.uhf_profiles import ErrorCode, Meaning
+from dpptag.errors import DeviceProtocolError, DpptagError, TagLost, TagNak, UsageError
 from dpptag.links.gen2 import Refusal
 
 _REFUSALS: Final = frozenset(refusal.value for refusal in Refusal)
-_TAG_UNTOUCHED: Final = frozenset({"collision", "busy", "transport"})
-
-
-def refused(entry: ErrorCode, code: int, *, device: str) -> DpptagError:
-    """The error to raise for an answer with this code: TagNak, TagLost, or DeviceProtocolError.
-
-    Facts: ``module_code``; ``retry``, whether the same may be tried again; of TagNak ``error``, a Refusal's value; of
-    TagLost ``answered`` True, for the module did speak.
-    """
-    facts = {"module_code": f"{code:02X}", "retry": entry.retry, "device": device}
-    if entry.meaning in _REFUSALS:
-        return TagNak(f"refused: {entry.text}", error=entry.meaning, **facts)
-    if entry.meaning == "no-tag":
-        return TagLost(
-            f"no tag answered: {entry.text}", action="put the tag back before the antenna", answered=True, **facts
-        )
-    if entry.meaning in _TAG_UNTOUCHED:
-        return TagLost(f"the module did not reach the tag: {entry.text}", action="try again", answered=True, **facts)
-    return DeviceProtocolError(
-        f"the module at {device} reports: {entry.text}",
-        code=f"module-{entry.meaning}",
-        action=_ACTIONS.get(entry.meaning),
-        **facts,
-    )
-
-
-_ACTIONS: Final = {
-    "parameter": "check that the profile is the module's own",
+_ACTIONS: Final[dict[Meaning, str]] = {
+    "locked": "take a tag that is not locked, or give its password",
+    "overrun": "check the chip type: its memory is smaller",
+    "low-power": "bring the tag nearer to the antenna, or raise the power",
+    "password": "check the password",
+    "write-failed": "bring the tag nearer to the antenna; a tag that still refuses is locked",
     "hardware": "check antenna, supply and temperature of the module",
-    "region": "choose another region or power",
-    "boot-loader": "start the module's firmware, or load one",
+    "busy": "run the command again",
+    "transport": "check the cable",
 }
+_PROFILE: Final = "check that the profile is that of the module and its firmware"
 
 
-def another_epc(wanted: bytes, got: bytes) -> TagSwapped:
-    """A tag answered that is not the chosen one."""
-    return TagSwapped(
-        f"another tag answered: EPC {got.hex()}, not {wanted.hex()}",
-        action="put the first tag back before the antenna, alone",
-        wanted=wanted.hex(),
-        got=got.hex(),
+def refusal_error(entry: ErrorCode, code: str, *, what: str, device: str) -> DpptagError:
+    """TagNak with fact ``error``, TagLost, UsageError (region) or DeviceProtocolError, for ``what`` was to be done.
+
+    ``code``: the number as the module said it, in hex. ``retry`` among the facts: the same command may go again.
+    """
+    text = f"{what}: {entry.text} (code {code})"
+    action = _ACTIONS.get(entry.meaning, _PROFILE)
+    if entry.meaning in _REFUSALS:
+        return TagNak(text, action=action, error=entry.meaning, status=code, retry=entry.retry, device=device)
+    if entry.meaning in ("no-tag", "collision"):
+        # ``answered``: the module spoke, so nothing is left to come; what the tag did may still be unknown.
+        return TagLost(
+            text,
+            action="keep one tag in the field, in the middle of the antenna",
+            answered=True,
+            status=code,
+            retry=entry.retry,
+            device=device,
+        )
+    if entry.meaning == "region":
+        return UsageError(
+            text,
+            code="module-region",
+            action="name a region that module and profile know, with ?region= in the device path",
+            status=code,
+            device=device,
+        )
+    return DeviceProtocolError(
+        text, code=f"module-{entry.meaning}", action=action, status=code, retry=entry.retry, device=device
     )
