@@ -148,6 +148,7 @@ class Rssi(Table):
 class Inventory(Table):
     """``round_ms``: how long the module is told to look, None where it has no such setting. ``rounds``: how often.
 
+    ``tail``: how long a round may go on after its first tag, where no frame ends it.
     ``more``: statuses after which more frames of the same round follow; ``done``: those of a round's last frame (A0:
     the value of its length field).
     """
@@ -156,6 +157,7 @@ class Inventory(Table):
     rounds: Annotated[int, Field(ge=1, le=255)] = 1
     q: Annotated[int, Field(ge=0, le=15)] | None = None
     session: Annotated[int, Field(ge=0, le=3)] | None = None
+    tail: Wait | None = None
     more: Annotated[list[Octet], Field(default_factory=list)]
     done: Annotated[list[Octet], Field(default_factory=list)]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from dpptag.devices.uhf_profiles import ErrorCode, Meaning
+from dpptag.devices.uhf_code_tables import ErrorCode, Meaning
 from dpptag.errors import DeviceProtocolError, DpptagError, TagLost, TagNak, UsageError
 from dpptag.links.gen2 import Refusal
 
