@@ -10,10 +10,10 @@ from dpptag.errors import LinkError
 # TDS 14.5.6.1: ceil(L x log2 10) for L = 1..20, as printed; floating point would be a trap.
 NUMERIC_BITS: Final = (4, 7, 10, 14, 17, 20, 24, 27, 30, 34, 37, 40, 44, 47, 50, 54, 57, 60, 64, 67)
 
-_HEX_UPPER: Final = "0123456789ABCDEF"
-_HEX_LOWER: Final = "0123456789abcdef"
-_BASE64: Final = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
-_CODE40: Final = " ABCDEFGHIJKLMNOPQRSTUVWXYZ-.:0123456789"  # index 0 is the pad (TDS table 14-8)
+HEX_UPPER: Final = "0123456789ABCDEF"
+HEX_LOWER: Final = "0123456789abcdef"
+BASE64: Final = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
+CODE40: Final = " ABCDEFGHIJKLMNOPQRSTUVWXYZ-.:0123456789"  # index 0 is the pad (TDS table 14-8)
 
 
 class BitReader:
@@ -21,7 +21,7 @@ class BitReader:
 
     def __init__(self, data: bytes) -> None:
         self._value = int.from_bytes(data, "big")
-        self.left = 8 * len(data)
+        self._size = self.left = 8 * len(data)
         """Bits not read yet."""
 
     def take(self, width: int) -> int:
@@ -29,6 +29,11 @@ class BitReader:
             raise LinkError("the EPC ends inside a field", code="epc-truncated", wanted_bits=width, got_bits=self.left)
         self.left -= width
         return (self._value >> self.left) & ((1 << width) - 1)
+
+    @property
+    def taken(self) -> int:
+        """Bits read so far."""
+        return self._size - self.left
 
     @property
     def rest_is_zero(self) -> bool:
@@ -50,7 +55,7 @@ def read_code40(bits: BitReader, length: int) -> str:
         group = bits.take(16) - 1
         if not 0 <= group < 64000:
             raise LinkError("URN Code 40 group out of range", code="epc-characters", got=group + 1)
-        text += _CODE40[group // 1600] + _CODE40[group // 40 % 40] + _CODE40[group % 40]
+        text += CODE40[group // 1600] + CODE40[group // 40 % 40] + CODE40[group % 40]
     if " " in text[:length] or text[length:].strip(" "):
         raise LinkError("URN Code 40 padding is not where the length says", code="epc-characters", got=text)
     return text[:length]
@@ -83,10 +88,10 @@ def read_alphanumeric(bits: BitReader, maximum: int) -> str:
             raise LinkError(f"{number} has more than {length} digits", code="epc-range", got=number)
         return f"{number:0{length}d}"
     if indicator in (1, 2):
-        alphabet = _HEX_UPPER if indicator == 1 else _HEX_LOWER
+        alphabet = HEX_UPPER if indicator == 1 else HEX_LOWER
         return "".join(alphabet[bits.take(4)] for _ in range(length))
     if indicator == 3:
-        return "".join(_BASE64[bits.take(6)] for _ in range(length))
+        return "".join(BASE64[bits.take(6)] for _ in range(length))
     if indicator == 4:
         return read_seven_bit(bits, length)
     if indicator == 5:

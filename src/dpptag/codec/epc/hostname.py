@@ -9,7 +9,7 @@ from dpptag.codec.epc.bits import BitReader, read_code40
 from dpptag.errors import LinkError
 
 # Table A: one 7-bit unit for a frequent sequence. All other units from 0100001 on are their ASCII character.
-_SEQUENCES: Final = {
+SEQUENCES: Final = {
     0b0011110: "qr.",
     0b0011111: "www.",
     0b0100000: "id.",
@@ -27,7 +27,7 @@ _SEQUENCES: Final = {
 
 # Tables B1-B4: first unit 0..3, second unit the place in the row. The standard prints prefix 0000000 beside two rows of
 # B3 and 0000010 in the caption of B4 (errata): the tables are 0000010 and 0000011.
-_DOMAINS: Final[tuple[str, ...]] = (
+DOMAINS: Final[tuple[str, ...]] = (
     "ac ad ae af ag ai al am ao aq ar as at au aw ax az ba bb bd be bf bg bh bi bj bm bn bo bq br bs "
     "bt bw by bz ca cc cd cf cg ch ci ck cl cm cn co cr cu cv cw cx cy cz de dj dk dm do dz ec ee eg "
     "eh er es et eu fi fj fk fm fo fr ga gd ge gf gg gh gi gl gm gn gp gq gr gs gt gu gw gy hk hm hn "
@@ -43,7 +43,7 @@ _DOMAINS: Final[tuple[str, ...]] = (
 
 # What a host may be after decoding. The 7-bit table also has / ? % and others, which would let a tag write the path.
 _HOST: Final = re.compile(r"[A-Za-z0-9.-]+(?::[0-9]+)?")
-_LONGEST: Final = 63
+LONGEST: Final = 63
 
 
 def read_hostname(bits: BitReader) -> str:
@@ -51,7 +51,12 @@ def read_hostname(bits: BitReader) -> str:
     optimised = bits.take(1)
     length = bits.take(6)
     host = _read_units(bits, length) if optimised else read_code40(bits, length)
-    if len(host) > _LONGEST or _HOST.fullmatch(host) is None:
+    return checked_hostname(host)
+
+
+def checked_hostname(host: str) -> str:
+    """``host``, or LinkError where no link could have it: letters, digits, ``-``, ``.``, perhaps a port; 63 in all."""
+    if len(host) > LONGEST or _HOST.fullmatch(host) is None:
         raise LinkError(f"{host!r} is no host name", code="epc-hostname", host=host)
     return host
 
@@ -63,10 +68,10 @@ def _read_units(bits: BitReader, length: int) -> str:
     while left:
         left -= 1
         unit = bits.take(7)
-        if unit in _SEQUENCES:
-            parts.append(_SEQUENCES[unit])
-        elif unit < len(_DOMAINS):
-            names = _DOMAINS[unit].split()
+        if unit in SEQUENCES:
+            parts.append(SEQUENCES[unit])
+        elif unit < len(DOMAINS):
+            names = DOMAINS[unit].split()
             if not left:
                 raise LinkError("the host name ends inside a two-unit sequence", code="epc-hostname")
             left -= 1

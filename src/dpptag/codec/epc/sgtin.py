@@ -1,8 +1,8 @@
-"""SGTIN in an EPC bank: SGTIN-96, SGTIN-198, SGTIN+ and SGTIN++ (TDS 2.3 section 14.6.1)."""
+"""SGTIN in an EPC bank: SGTIN-96, SGTIN-198, SGTIN+, SGTIN++, DSGTIN+ and DSGTIN++ (TDS 2.3 section 14.6.1)."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 from dpptag.codec.check_digit import check_digit
@@ -12,7 +12,7 @@ from dpptag.codec.epc.hostname import read_hostname
 from dpptag.errors import LinkError
 
 # TDS table 14-2, by partition: bits and digits of the company prefix, bits and digits of indicator and item reference
-_PARTITIONS: Final = (
+PARTITIONS: Final = (
     (40, 12, 4, 1),
     (37, 11, 7, 2),
     (34, 10, 10, 3),
@@ -21,8 +21,11 @@ _PARTITIONS: Final = (
     (24, 7, 20, 6),
     (20, 6, 24, 7),
 )
-_SGTIN198_CHARACTERS: Final = 20
-_DATES: Final = ("11", "13", "15", "16", "17")
+SGTIN198_CHARACTERS: Final = 20
+_AIDC_DATES: Final = ("11", "13", "15", "16", "17")
+DATE_AIS: Final = ("11", "13", "15", "16", "17", "7006", "7007")
+"""AI of the prioritised date by its date type, 0 to 6: production, packaging, best before, sell by, expiry, first
+freezing, harvest (a single day)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +33,7 @@ class Sgtin:
     """A serialised GTIN as one EPC says it. Two EPCs name the same item if ``gtin14`` and ``serial`` are equal."""
 
     scheme: str
-    """``SGTIN-96``, ``SGTIN-198``, ``SGTIN+`` or ``SGTIN++``."""
+    """``SGTIN-96``, ``SGTIN-198``, ``SGTIN+``, ``SGTIN++``, ``DSGTIN+`` or ``DSGTIN++``."""
     filter: int
     """0-7 (TDS table 10-1); no part of the identity."""
     gtin14: str
@@ -38,19 +41,28 @@ class Sgtin:
     company_prefix: str | None = None
     """Only SGTIN-96 and SGTIN-198 tell how long it is."""
     hostname: str | None = None
-    """Only SGTIN++; as encoded, which may be in upper case."""
+    """Only SGTIN++ and DSGTIN++; as encoded, which may be in upper case."""
     aidc: tuple[tuple[str, str], ...] = ()
     """AI and value of the +AIDC data behind the EPC, in their order (TDS 15.3)."""
+    date: tuple[str, str] | None = None
+    """AI and YYMMDD; only DSGTIN+ and DSGTIN++. Day 00 is the whole month."""
+    bits: int | None = field(default=None, compare=False)
+    """Length in the bank before the zero fill, where it was decoded from one."""
+
+    @property
+    def attributes(self) -> tuple[tuple[str, str], ...]:
+        """AI and value of all that is not GTIN and serial: the date, then the +AIDC data."""
+        return self.aidc if self.date is None else (self.date, *self.aidc)
 
     @property
     def ais(self) -> dict[str, str]:
-        """AI -> value, +AIDC data included."""
-        return {"01": self.gtin14, "21": self.serial, **dict(self.aidc)}
+        """AI -> value, date and +AIDC data included."""
+        return {"01": self.gtin14, "21": self.serial, **dict(self.attributes)}
 
     @property
     def digital_link(self) -> str:
         """The Digital Link of this EPC, under its own host name in lower case, else under id.gs1.org."""
-        data = dict(self.aidc)
+        data = dict(self.attributes)
         lot = (("10", data.pop("10")),) if "10" in data else ()
         host = (self.hostname or CANONICAL_HOST).lower()
         link = DigitalLink("01", self.gtin14, (*lot, ("21", self.serial)), tuple(data.items()), host, "")
@@ -66,34 +78,39 @@ def decode_sgtin96(data: bytes) -> Sgtin:
     """30h: 6 words. The serial is a number without leading zeros."""
     bits = _fixed_length(data, 96)
     scheme_filter, prefix, gtin = _partitioned(bits)
-    return Sgtin("SGTIN-96", scheme_filter, gtin, str(bits.take(38)), company_prefix=prefix)
+    return Sgtin("SGTIN-96", scheme_filter, gtin, str(bits.take(38)), company_prefix=prefix, bits=96)
 
 
 def decode_sgtin198(data: bytes) -> Sgtin:
     """36h: 13 words with 10 bits of zero fill. The serial is 20 7-bit characters, ended by the first zero one."""
     bits = _fixed_length(data, 198)
     scheme_filter, prefix, gtin = _partitioned(bits)
-    padded = "".join(chr(bits.take(7)) for _ in range(_SGTIN198_CHARACTERS))
+    padded = "".join(chr(bits.take(7)) for _ in range(SGTIN198_CHARACTERS))
     serial = padded.rstrip("\0")
     if not serial or "\0" in serial:
         raise LinkError("the serial is empty or goes on after its end", code="epc-characters", scheme="SGTIN-198")
     _check_fill(bits)
-    return Sgtin("SGTIN-198", scheme_filter, gtin, cset82(serial), company_prefix=prefix)
+    return Sgtin("SGTIN-198", scheme_filter, gtin, cset82(serial), company_prefix=prefix, bits=198)
 
 
 def decode_sgtin_plus(data: bytes) -> Sgtin:
     """F7h: +AIDC toggle, filter, GTIN in BCD with its check digit, serial."""
-    bits = BitReader(data)
-    toggle, scheme_filter, gtin, serial = _plus(bits)
-    return _checked(Sgtin("SGTIN+", scheme_filter, gtin, serial, aidc=_aidc(bits, toggle)))
+    return _decode_plus("SGTIN+", data)
 
 
 def decode_sgtin_plus_plus(data: bytes) -> Sgtin:
     """FDh: as SGTIN+, with the host name after the serial."""
-    bits = BitReader(data)
-    toggle, scheme_filter, gtin, serial = _plus(bits)
-    hostname = read_hostname(bits)
-    return _checked(Sgtin("SGTIN++", scheme_filter, gtin, serial, hostname=hostname, aidc=_aidc(bits, toggle)))
+    return _decode_plus("SGTIN++", data)
+
+
+def decode_dsgtin_plus(data: bytes) -> Sgtin:
+    """FBh: as SGTIN+, with a date before the GTIN."""
+    return _decode_plus("DSGTIN+", data)
+
+
+def decode_dsgtin_plus_plus(data: bytes) -> Sgtin:
+    """FCh: as DSGTIN+, with the host name after the serial."""
+    return _decode_plus("DSGTIN++", data)
 
 
 def _fixed_length(data: bytes, bits: int) -> BitReader:
@@ -114,9 +131,9 @@ def _partitioned(bits: BitReader) -> tuple[int, str, str]:
     bits.take(8)
     scheme_filter = bits.take(3)
     partition = bits.take(3)
-    if partition >= len(_PARTITIONS):
+    if partition >= len(PARTITIONS):
         raise LinkError("partition 7 is reserved", code="epc-partition", got=partition)
-    prefix_bits, prefix_digits, item_bits, item_digits = _PARTITIONS[partition]
+    prefix_bits, prefix_digits, item_bits, item_digits = PARTITIONS[partition]
     prefix, item = bits.take(prefix_bits), bits.take(item_bits)
     if prefix >= 10**prefix_digits or item >= 10**item_digits:
         raise LinkError(
@@ -131,15 +148,40 @@ def _partitioned(bits: BitReader) -> tuple[int, str, str]:
     return scheme_filter, company_prefix, digits + check_digit(digits)
 
 
-def _plus(bits: BitReader) -> tuple[bool, int, str, str]:
-    """Header, toggle, filter, GTIN and serial: toggle, filter, GTIN-14, serial."""
+def _decode_plus(scheme: str, data: bytes) -> Sgtin:
+    bits = BitReader(data)
     bits.take(8)
     toggle, scheme_filter = bool(bits.take(1)), bits.take(3)
+    date = _typed_date(bits) if scheme.startswith("D") else None
     gtin = read_decimal(bits, 14)
     wanted = check_digit(gtin[:-1])
     if gtin[-1] != wanted:
         raise LinkError(f"wrong check digit in GTIN {gtin}", code="check-digit", ai="01", wanted=wanted, got=gtin[-1])
-    return toggle, scheme_filter, gtin, read_alphanumeric(bits, 20)
+    serial = read_alphanumeric(bits, 20)
+    hostname = read_hostname(bits) if scheme.endswith("++") else None
+    aidc = _aidc(bits, toggle)
+    if date is not None and date[0] in dict(aidc):
+        raise LinkError(f"AI {date[0]} stands twice in the EPC", code="duplicate-ai", ai=date[0])
+    sgtin = Sgtin(scheme, scheme_filter, gtin, serial, None, hostname, aidc, date, bits.taken)
+    if sgtin.attributes:
+        parse(sgtin.digital_link)  # holds dates and +AIDC data to the rules of their AIs, as a link would be
+    return sgtin
+
+
+def _typed_date(bits: BitReader) -> tuple[str, str]:
+    """Date type and date of DSGTIN+ (TDS 14.6.1.4)."""
+    kind = bits.take(4)
+    if kind >= len(DATE_AIS):
+        raise LinkError(f"date type {kind} is reserved", code="epc-reserved", got=kind)
+    return DATE_AIS[kind], _date(bits)
+
+
+def _date(bits: BitReader) -> str:
+    """Year, month and day in 7, 4 and 5 bits as YYMMDD; whether there is such a day is the rule of its AI."""
+    year, month, day = bits.take(7), bits.take(4), bits.take(5)
+    if year > 99:
+        raise LinkError(f"year {year} of a date has more than two digits", code="date", got=year)
+    return f"{year:02d}{month:02d}{day:02d}"
 
 
 def _aidc(bits: BitReader, toggle: bool) -> tuple[tuple[str, str], ...]:
@@ -155,8 +197,8 @@ def _aidc(bits: BitReader, toggle: bool) -> tuple[tuple[str, str], ...]:
             raise LinkError(f"AI {ai} stands twice behind the EPC", code="duplicate-ai", ai=ai)
         if ai == "10":
             found.append((ai, read_alphanumeric(bits, 20)))
-        elif ai in _DATES:
-            found.append((ai, f"{bits.take(7):02d}{bits.take(4):02d}{bits.take(5):02d}"))
+        elif ai in _AIDC_DATES:
+            found.append((ai, _date(bits)))
         else:
             raise LinkError(f"AI {ai} behind the EPC is not supported", code="epc-aidc-unsupported", ai=ai)
     if toggle and not found:
@@ -173,10 +215,3 @@ def _check_fill(bits: BitReader) -> None:
             action="read as many words as StoredPC says",
             bits=bits.left,
         )
-
-
-def _checked(sgtin: Sgtin) -> Sgtin:
-    """Hold +AIDC data to the rules of their AIs, as a link would be."""
-    if sgtin.aidc:
-        parse(sgtin.digital_link)
-    return sgtin
