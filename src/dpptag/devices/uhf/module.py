@@ -26,7 +26,8 @@ class ModuleVersion:
 class Target:
     """The tag that the following commands are for. ``tid`` is the chip number, None while it is not known yet.
 
-    ``epc``: what the tag's EPC is now, as far as known: modules that choose by EPC use it.
+    ``epc``: what the tag's EPC is now: modules that choose by EPC use it. Empty where it was written to since and
+    ``tid`` is what the module chooses by.
     """
 
     epc: bytes

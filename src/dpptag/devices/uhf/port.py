@@ -36,6 +36,9 @@ _STALE_CHUNKS: Final = 64
 """Read before a command; a module that never falls silent is not listened to for longer."""
 _BITS_PER_BYTE: Final = 10  # 8N1
 
+SILENT: Final = "device-silent"
+"""Code of the DeviceLost whose port is there, while nobody answers."""
+
 Accept = Callable[[Frame], bool]
 
 
@@ -168,12 +171,15 @@ class UhfPort:
             raise self.malformed("its answers arrive damaged")
         raise self.silent()
 
-    def send(self, request: Frame, *, hidden: Hidden = NOTHING_HIDDEN) -> None:
-        """Write one command, after everything that came before it was dropped."""
+    def send(self, request: Frame, *, hidden: Hidden = NOTHING_HIDDEN, keep: bool = False) -> None:
+        """Write one command, after everything that came before it was dropped.
+
+        ``keep``: what came before is not dropped but received, for the answers to a command that nothing ends.
+        """
         if self._owed and self.barrier is not None:
             self._pass(self.barrier)
         self._owed = False
-        self._write(request, hidden)
+        self._write(request, hidden, keep=keep)
 
     def receive(self, accept: Accept, seconds: float, aside: Callable[[Frame], object] | None = None) -> Frame:
         """The next frame that ``accept`` takes; what it does not take is handed to ``aside``, or dropped.
@@ -201,13 +207,6 @@ class UhfPort:
                 self._owed = True
                 raise UnansweredError
 
-    def heard(self) -> list[Frame]:
-        """The frames that have come meanwhile and were not asked for; waits for nothing."""
-        while chunk := self._read(0.0):
-            self._waiting += self._reader.feed(chunk)
-        frames, self._waiting = self._waiting, []
-        return frames
-
     def send_raw(self, octets: bytes) -> None:
         """Bytes that are no frame, such as one that wakes the module."""
         logs.traffic(LOG, ">", octets)
@@ -222,6 +221,7 @@ class UhfPort:
     def silent(self) -> DeviceLost:
         return DeviceLost(
             f"the module at {self.name} does not answer",
+            code=SILENT,
             action="check cable and power, then run the command again",
             device=self.name,
         )
@@ -245,15 +245,19 @@ class UhfPort:
             return
         raise self.silent()
 
-    def _write(self, request: Frame, hidden: Hidden) -> None:
+    def _write(self, request: Frame, hidden: Hidden, *, keep: bool = False) -> None:
         octets = self.framing.build(request)
         if self._gap:
             self.pause(self._gap)
         for _ in range(_STALE_CHUNKS):
-            if not self._read(0.0):
+            chunk = self._read(0.0)
+            if not chunk:
                 break
-        self._reader.clear()
-        self._waiting.clear()
+            if keep:
+                self._waiting += self._reader.feed(chunk)
+        if not keep:
+            self._reader.clear()
+            self._waiting.clear()
         self._hidden = hidden
         if LOG.isEnabledFor(logs.TRAFFIC):
             at = self.framing.data_at(answer=False)
