@@ -10,8 +10,7 @@ from __future__ import annotations
 from typing import Final
 
 from dpptag.codec.epc.bit_writing import BitWriter, code40_bits, fits_code40, write_code40
-from dpptag.codec.epc.hostname import DOMAINS, LONGEST, SEQUENCES, checked_hostname
-from dpptag.errors import LinkError
+from dpptag.codec.epc.hostname import DOMAINS, SEQUENCES, checked_hostname
 
 _STARTS: Final = {text: (unit,) for unit, text in SEQUENCES.items() if text.endswith(".")}
 _ENDS: Final[dict[str, tuple[int, ...]]] = {
@@ -23,14 +22,12 @@ _ENDS: Final[dict[str, tuple[int, ...]]] = {
 def write_hostname(bits: BitWriter, host: str) -> None:
     """Method bit, 6-bit length, data; letters keep their case. Raises LinkError ``epc-hostname``."""
     checked_hostname(host)
-    units = _units(host)
-    if fits_code40(host) and (len(units) > LONGEST or code40_bits(len(host)) <= 7 * len(units)):
+    units = _units(host)  # never more than characters, so that their number fits its field too
+    if fits_code40(host) and code40_bits(len(host)) <= 7 * len(units):
         bits.put(0, 1)
         bits.put(len(host), 6)
         write_code40(bits, host)
         return
-    if len(units) > LONGEST:
-        raise LinkError(f"{host!r} takes more than {LONGEST} units", code="epc-hostname", host=host)
     bits.put(1, 1)
     bits.put(len(units), 6)
     for unit in units:

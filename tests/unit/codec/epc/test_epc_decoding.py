@@ -140,7 +140,7 @@ REFUSED = [
         words(plus(ONE, header=0xFB, date=date(4, 27, 1, 1), toggle="1") + bcd("17") + date(0, 1, 1, 1)[4:]),
         "duplicate-ai",
     ),
-    (words(plus(ONE, header=0xFC, date=date(4, 27, 1, 1))), "epc-truncated"),
+    (words(plus(ONE, header=0xFC, date=date(4, 27, 1, 1))), "epc-hostname"),
     (words(plus(ONE, header=0xFD)), "epc-truncated"),
     (words(plus(ONE, header=0xFD) + "0" + field(0, 6)), "epc-hostname"),
     (words(plus(ONE, header=0xFD) + "1" + field(3, 6) + seven_bit("a/b")), "epc-hostname"),
