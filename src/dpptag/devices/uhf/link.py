@@ -1,4 +1,4 @@
-"""One Gen2 chip behind a UHF module, chosen by its TID. Every command goes out once: whoever asked knows what to repeat.
+"""One Gen2 chip behind a UHF module, chosen by its TID. Every command goes out once: the caller knows what to repeat.
 
 Where the module chooses by EPC alone, the tag is found by a round in which nobody else answers, and its TID is checked.
 """
@@ -15,7 +15,8 @@ from dpptag.links.nfc import Technology
 from dpptag.model.identifiers import tid_serial_end
 
 ATTEMPTS: Final = 3
-"""To find a tag and to read its TID. M5Stack's driver for the JRD-4035: one exchange in fifty fails well placed, one in five badly placed."""
+"""To find a tag and to read its TID. M5Stack's driver for the JRD-4035: well placed one exchange in fifty fails, badly
+placed one in five."""
 _USUAL_TID_WORDS: Final = 6  # header, XTID header and a 48-bit serial (TDS 2.3 16.2)
 _SHORTEST_TID_WORDS: Final = 2  # class, designer and model (Gen2 6.3.2.1.3)
 _LONGEST_TID: Final = 24  # bytes: two headers and a serial of 144 bits
@@ -156,7 +157,6 @@ class UhfLink:
                     wanted=self._tid.hex(),
                     got=got.hex(),
                 )
-            self._module.choose(Target(sighting.epc, self._uid))
             self._sighting, self._epc = sighting, sighting.epc
         self._choice.link = self
 
@@ -189,7 +189,8 @@ def linked(module: Gen2Module, choice: Choice, sighting: Sighting, *, alone: boo
     choice.link = None
     module.choose(None if alone and module.selects_by_tid else Target(sighting.epc))
     link = UhfLink(module, choice, sighting, read_tid(module))
-    module.choose(Target(sighting.epc, link.uid))
+    if module.selects_by_tid:
+        module.choose(Target(sighting.epc, link.uid))
     choice.link = link
     return link
 
