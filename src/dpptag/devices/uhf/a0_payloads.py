@@ -8,13 +8,13 @@ its own counts say raises DeviceProtocolError: a wrong value is worse than none.
 from __future__ import annotations
 
 import binascii
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
 from dpptag.errors import DeviceProtocolError
 from dpptag.links.gen2 import Bank, Sighting
 
-SUCCESS: Final = 0x10
 ALL_DONE: Final = 7
 """Bytes of the frame that ends a real-time inventory (its LEN is 0Ah). No tag's frame has as many: an EPC has whole
 words, so a tag's frame has an even number."""
@@ -29,15 +29,15 @@ _XPC_FOLLOWS: Final = 0x0200
 class AccessAnswer:
     """What a tag's read, write, lock or kill came to.
 
-    ``count``: how many tags the command reached; each has a frame of its own. ``data`` is what was read. ``code`` is
-    the module's verdict, :data:`SUCCESS` or its error; a read that gave data has no code and counts as success.
+    ``count``: how many tags the command reached; each has a frame of its own. ``data`` is what was read. ``code``: the
+    module's verdict, None where data came, which have their length in its place.
     """
 
     count: int
     pc: int
     epc: bytes
     data: bytes
-    code: int
+    code: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +45,7 @@ class RegionSetting:
     """What 78h sets and 79h tells. ``number`` 1 to 3 with channel numbers, or 4 with channels of its own.
 
     ``first``/``last``: channel numbers of the common table; of region 4: 0, and the number of channels less one.
+    ``spacing_khz``: a multiple of 10.
     """
 
     number: int
@@ -92,7 +93,9 @@ def table_khz(channel: int) -> int | None:
 
 def malformed(what: str, answer: bytes) -> DeviceProtocolError:
     """Lengths alone: an answer may hold a password that was read."""
-    return DeviceProtocolError(f"the module's {what} answer is malformed", bytes=len(answer))
+    return DeviceProtocolError(
+        f"the module's {what} answer is malformed", action="check profile, cable and speed", bytes=len(answer)
+    )
 
 
 def read_request(bank: Bank, word: int, count: int, password: bytes) -> bytes:
@@ -147,10 +150,11 @@ def parse_identifier(answer: bytes) -> str:
     return "".join(chr(byte) for byte in answer if 0x20 <= byte < 0x7F).strip()
 
 
-def parse_sighting(answer: bytes, region: RegionSetting | None, rssi_offset: int) -> Sighting:
+def parse_sighting(answer: bytes, region: RegionSetting | None, dbm: Callable[[int], int | None]) -> Sighting:
     """One tag of a real-time inventory: frequency and antenna, PC, EPC, RSSI.
 
-    ``region`` None: nobody asked which channels the numbers mean, so none is told.
+    ``region`` None: nobody asked which channels the numbers mean, so none is told. ``dbm``: what the
+    profile makes of the RSSI byte.
     """
     if len(answer) < 4:
         raise malformed("inventory", answer)
@@ -162,7 +166,7 @@ def parse_sighting(answer: bytes, region: RegionSetting | None, rssi_offset: int
     return Sighting(
         epc=epc,
         pc=pc,
-        rssi_dbm=answer[-1] + rssi_offset,
+        rssi_dbm=dbm(answer[-1]),
         antenna=antenna + 1,
         frequency_khz=region.frequency_khz(channel) if region else None,
     )
@@ -193,7 +197,7 @@ def parse_access(answer: bytes) -> AccessAnswer:
         if count == 0 or (data and len(data) != last):
             break
         epc = body[2 + extended : end]
-        return AccessAnswer(count=count, pc=pc, epc=epc, data=data, code=SUCCESS if data else last)
+        return AccessAnswer(count=count, pc=pc, epc=epc, data=data, code=None if data else last)
     raise malformed("access", answer)
 
 

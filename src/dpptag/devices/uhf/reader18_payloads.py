@@ -74,7 +74,9 @@ class Information:
 
 def malformed(what: str, answer: bytes) -> DeviceProtocolError:
     """Lengths alone: an answer may hold a password that was read."""
-    return DeviceProtocolError(f"the module's {what} answer is malformed", bytes=len(answer))
+    return DeviceProtocolError(
+        f"the module's {what} answer is malformed", action="check profile, cable and speed", bytes=len(answer)
+    )
 
 
 def region_request(band: int, first_channel: int, last_channel: int) -> bytes:
