@@ -113,6 +113,21 @@ def parse_ports(data: bytes) -> dict[int, bool]:
     return {data[at]: data[at + 1] != 0 for at in range(1, len(data), 2)}
 
 
+def parse_frequencies(data: bytes) -> list[int]:
+    """Answer to 65: the hop table in kHz, empty while no region is set."""
+    if len(data) % 4:
+        raise foreign("no list of frequencies")
+    return [int.from_bytes(data[at : at + 4], "big") for at in range(0, len(data), 4)]
+
+
+def parse_waiting(data: bytes) -> int:
+    """Answer to 29 without data: how many records stand in the buffer (MAPI)."""
+    fields = _Fields(data)
+    read, written = fields.number(2), fields.number(2)
+    fields.end()
+    return written - read
+
+
 @dataclass(frozen=True, slots=True)
 class SearchResult:
     """Answer to 22: how many tags stand in the buffer. ``embedded``: what an embedded command told."""
@@ -136,7 +151,8 @@ class SearchResult:
 class Heard:
     """The metadata of a record, in the order of its fields; None for what was not asked for.
 
-    ``antenna``: transmitting and receiving port, four bits each. ``data``: what an embedded command read.
+    ``antenna``: transmitting and receiving port, four bits each. ``data``: what an embedded command read, None also
+    where it failed.
     """
 
     count: int | None = None
@@ -229,6 +245,9 @@ def _heard(fields: _Fields, flags: int) -> Heard:
     )
 
 
-def _data(fields: _Fields) -> bytes:
+def _data(fields: _Fields) -> bytes | None:
     bits = fields.number(2)
-    return fields.take(2 if bits == _EMBEDDED_FAILED else (bits + 7) // 8)
+    if bits == _EMBEDDED_FAILED:
+        fields.take(2)
+        return None
+    return fields.take((bits + 7) // 8)

@@ -7,12 +7,11 @@ and bare where it has (lock 25, kill 26).
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import IntFlag, unique
 from typing import Final, Self
 
-from dpptag.links.gen2 import NO_PASSWORD, Area, Bank, LockAction
+from dpptag.links.gen2 import NO_PASSWORD, Bank
 
 PROTOCOL_GEN2: Final = 0x0005
 BLOCK_WRITE: Final = 0x00C7
@@ -20,18 +19,10 @@ BLOCK_WRITE: Final = 0x00C7
 _CHIP_ANY: Final = 0x00
 _EXTENDED: Final = 0x40
 """Option bit of 2D: a 16-bit sub-command follows."""
+_EMBEDDED_READ: Final = 0x28
 _WITH_METADATA: Final = 0x10
 _LONG_MASK: Final = 0x20
 _BY_EPC, _BY_TID, _PASSWORD_ONLY = 1, 2, 5
-_AREAS: Final = (Area.USER, Area.TID, Area.EPC, Area.ACCESS, Area.KILL)
-"""From the low end of mask and action, two bits each (Gen2 6.3.2.12.3.5)."""
-_ACTION_BITS: Final = {
-    LockAction.OPEN: (0b10, 0b00),
-    LockAction.LOCKED: (0b10, 0b10),
-    LockAction.OPEN_FOREVER: (0b11, 0b01),
-    LockAction.LOCKED_FOREVER: (0b11, 0b11),
-}
-"""Mask and action. A reversible action leaves the permalock bit alone: it can then never be what makes it permanent."""
 
 
 @unique
@@ -106,9 +97,16 @@ def bare(select: Select | None) -> tuple[int, bytes]:
     return (0, b"") if select is None else (select.full_option, select.block())
 
 
-def inventory(flags: int, timeout_ms: int, select: Select | None = None) -> bytes:
+def inventory(flags: int, timeout_ms: int, select: Select | None = None, embedded: bytes = b"") -> bytes:
+    """``embedded``: a command that every tag found is given at once; ``flags`` must then say so."""
     option, block = behind_password(select, NO_PASSWORD)
-    return bytes([option]) + flags.to_bytes(2, "big") + timeout_ms.to_bytes(2, "big") + block
+    return bytes([option]) + flags.to_bytes(2, "big") + timeout_ms.to_bytes(2, "big") + block + embedded
+
+
+def embedded_read(timeout_ms: int, bank: Bank, word: int, count: int) -> bytes:
+    """One command: its length without opcode, a read (28), and what that is asked without metadata and select."""
+    command = timeout_ms.to_bytes(2, "big") + bytes([0, bank]) + word.to_bytes(4, "big") + bytes([count])
+    return bytes([1, len(command), _EMBEDDED_READ]) + command
 
 
 def buffer_page(metadata: int) -> bytes:
@@ -133,23 +131,12 @@ def block_write(timeout_ms: int, bank: Bank, word: int, data: bytes, select: Sel
     return head + block + bytes([0, bank]) + word.to_bytes(4, "big") + bytes([len(data) // 2]) + data
 
 
-def lock(timeout_ms: int, mask: int, action: int, select: Select | None, password: bytes) -> bytes:
+def lock(timeout_ms: int, payload: bytes, select: Select | None, password: bytes) -> bytes:
+    """``payload``: mask and action, 16 bits each."""
     option, block = bare(select)
-    payload = mask.to_bytes(2, "big") + action.to_bytes(2, "big")
     return timeout_ms.to_bytes(2, "big") + bytes([option]) + password + payload + block
 
 
 def kill(timeout_ms: int, select: Select | None, password: bytes) -> bytes:
     option, block = bare(select)
     return timeout_ms.to_bytes(2, "big") + bytes([option]) + password + b"\0" + block
-
-
-def lock_payload(actions: Mapping[Area, LockAction]) -> tuple[int, int]:
-    """Mask and action of the Lock command, 10 bits each; areas not named stay as they are."""
-    mask = action = 0
-    for place, area in enumerate(_AREAS):
-        if area in actions:
-            touched, set_to = _ACTION_BITS[actions[area]]
-            mask |= touched << 2 * place
-            action |= set_to << 2 * place
-    return mask, action
