@@ -30,13 +30,14 @@ def _head(text: str) -> bytes:
 MODELS: Final = {
     model.name: model
     for model in (
-        Model("Higgs-3", _head("E2003412"), 480, 512, xtid=None, serial_bytes=8, copies_tid=False),
-        Model("Higgs-EC", _head("E2003811"), 128, 128, xtid=None, serial_bytes=8, copies_tid=False),
+        Model("Higgs-3", _head("E2003412"), 480, 512, xtid=None, serial_bytes=8, block_words=4, copies_tid=False),
+        Model("Higgs-EC", _head("E2003811"), 128, 128, xtid=None, serial_bytes=8, block_words=4, copies_tid=False),
         Model("Higgs-9", _head("E2803821"), 496, 688, block_words=4, copies_tid=False),
         Model("UCODE-7xm", _head("E2806D12"), 448, 1024, block_words=2, word_us=_UCODE_7XM_US),
+        Model("UCODE-7xm-2k", _head("E2806F12"), 448, 2048, block_words=2, word_us=_UCODE_7XM_US),
         Model("UCODE-7xm-plus", _head("E2806D92"), 448, 2048, block_words=2, word_us=_UCODE_7XM_US),
-        Model("UCODE-8", _head("E2806894"), 128, 0, block_words=2),
-        Model("UCODE-9", _head("E2806995"), 96, 0, block_words=2),
+        Model("UCODE-8", _head("E2806894"), 128, 0),
+        Model("UCODE-9", _head("E2806995"), 96, 0, passwords=False),
         Model("UCODE-9xm", _head("E2806897"), 448, 752, block_words=2),
         Model("UCODE-DNA", _head("E2C06892"), 224, 3072, block_words=2, umi=Umi.BITS_03_07, has_xpc=True),
         Model(
@@ -46,14 +47,14 @@ MODELS: Final = {
         Model("Monza-4D", _head("E2801100"), 128, 32, block_words=2, word_us=_MONZA_4_US, umi=Umi.FIRST_WORD),
         Model("Monza-4E", _head("E280110C"), 496, 128, block_words=2, word_us=_MONZA_4_US, umi=Umi.FIRST_WORD),
         Model("Monza-5", _head("E2801130"), 128, 32, block_words=2),
-        Model("Monza-R6", _head("E2801160"), 96, 0, block_words=2, word_us=_MONZA_R6_US),
+        Model("Monza-R6", _head("E2801160"), 96, 0, block_words=2, word_us=_MONZA_R6_US, passwords=False),
         Model("Monza-X-8K", _head("E2801150"), 128, 8192, block_words=2, permalock_words=32),
         Model("Monza-X-2K", _head("E2801140"), 128, 2176, block_words=2, permalock_words=8),
         Model("M730", _head("E2801191"), 128, 0, block_words=2),
         Model("M750", _head("E2801190"), 96, 32, block_words=2),
         Model("M775", _head("E2C011A2"), 128, 32, block_words=2, umi=Umi.BITS_03_07, has_xpc=True),
         Model("M830", _head("E28011B0"), 128, 0, block_words=2),
-        Model("EM4325", _head("E280B040"), 352, 3072, copies_tid=False),
+        Model("EM4325", _head("E280B040"), 352, 3072, block_words=2, copies_tid=False),
         Model("No-Serial", _head("E2801105"), 128, 512, xtid=0x0000, serial_bytes=0, copies_tid=False),
         Model("Serial-64", _head("E2806D12"), 448, 1024, xtid=_XTID_64, serial_bytes=8),
         Model(

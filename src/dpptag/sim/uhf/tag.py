@@ -65,6 +65,7 @@ class Model:
     one BlockWrite or BlockErase programs at once, 0 where the chip knows neither. ``permalock_words``: words of a block
     of BlockPermalock, 0 where it is not known. ``word_us``: microseconds to program a word, or a BlockWrite's words.
     ``copies_tid``: the factory's EPC is the start of the TID; else it is zero, the same on all blank tags.
+    ``passwords``: False where the Reserved bank is not there; such a chip is always in the secured state.
     ``has_xpc``: PacketPC carries the low byte of XPC_W1 (TDS 2.3, 9.4).
     """
 
@@ -81,6 +82,7 @@ class Model:
     copies_tid: bool = True
     umi: Umi = Umi.STORED
     has_xpc: bool = False
+    passwords: bool = True
 
     @property
     def fixed_tid(self) -> bytes:
@@ -117,7 +119,7 @@ class Gen2Chip:
             raise ValueError(f"{model.name} holds whole words of EPC, up to {model.epc_bits} bits: not {epc.hex()}")
         self.model = model
         self.tid = tid
-        self.reserved = bytearray(8)
+        self.reserved = bytearray(8 if model.passwords else 0)
         self.epc_memory = bytearray((len(epc) // 2 << 11).to_bytes(2, "big") + epc.ljust(model.epc_bits // 8, b"\0"))
         """From StoredPC on: StoredCRC is computed, never kept."""
         self.user = bytearray(model.user_bits // 8)
@@ -241,8 +243,8 @@ class Gen2Chip:
         for area in Area:
             if not mask >> area & _NEVER:
                 continue
-            if area is Area.USER and not self.user:
-                raise TagRefusal(Code.OVERRUN)
+            if not (self.user if area is Area.USER else self.reserved if area >= Area.ACCESS else True):
+                raise TagRefusal(Code.OVERRUN)  # what is not there
             if self.lock_bits(area) & _PERMALOCK and locks >> area & _NEVER != self.lock_bits(area):
                 raise TagRefusal(Code.LOCKED)
         if locks != self.locks:

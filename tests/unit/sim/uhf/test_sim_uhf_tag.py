@@ -17,8 +17,10 @@ WORD_OF = {Area.KILL: (0, 0), Area.ACCESS: (0, 3), Area.EPC: (1, 2), Area.USER: 
 
 def chip(model: str = "Monza-4QT", password: int = 0) -> Gen2Chip:
     """In the open state where it has a password, else secured."""
-    made = Gen2Chip(MODELS[model], MODELS[model].fixed_tid + TID[6:], EPC)
-    made.reserved[4:] = password.to_bytes(4, "big")
+    kind = MODELS[model]
+    made = Gen2Chip(kind, kind.fixed_tid + TID[6:].rjust(kind.serial_bytes, b"\0"), EPC)
+    if password:
+        made.reserved[4:] = password.to_bytes(4, "big")
     made.singulate()
     return made
 
@@ -163,6 +165,16 @@ def test_a_chip_without_user_memory_has_no_user_bank() -> None:
     assert refusal(lambda: tag.lock(0b11 << Area.USER, LOCKED << Area.USER)) is Code.OVERRUN
 
 
+def test_a_chip_without_passwords_has_no_reserved_bank() -> None:
+    tag = chip("Monza-R6")
+    assert tag.secured
+    assert refusal(lambda: tag.read(Bank.RESERVED, 0, 1)) is Code.OVERRUN
+    assert refusal(lambda: tag.lock(0b11 << Area.ACCESS, LOCKED << Area.ACCESS)) is Code.OVERRUN
+    assert refusal(lambda: tag.kill(0)) is Code.OTHER
+    tag.lock(0b11 << Area.EPC, LOCKED_FOREVER << Area.EPC)
+    assert refusal(lambda: tag.write(Bank.EPC, 2, 0)) is Code.LOCKED
+
+
 def test_a_block_write_is_done_whole_or_not_at_all() -> None:
     tag = chip(password=PASSWORD)
     assert tag.access(PASSWORD)
@@ -174,7 +186,7 @@ def test_a_block_write_is_done_whole_or_not_at_all() -> None:
     tag.block_write(Bank.USER, 30, b"\1\2\3\4")
     assert tag.user[60:] == b"\1\2\3\4"
     with pytest.raises(Silence):
-        chip("EM4325").block_write(Bank.USER, 0, b"\1\2")
+        chip("UCODE-8").block_write(Bank.EPC, 2, b"\1\2")
 
 
 def test_a_permalocked_block_stays_and_its_neighbours_stay_free() -> None:
