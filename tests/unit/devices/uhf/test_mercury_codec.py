@@ -7,12 +7,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from dpptag.devices.profiles import load_uhf_profile
 from dpptag.devices.uhf import mercury_answers as answers
 from dpptag.devices.uhf import mercury_requests as requests
 from dpptag.devices.uhf.mercury_requests import Metadata, Select
 from dpptag.errors import DeviceProtocolError
 from dpptag.links.gen2 import NO_PASSWORD, Area, Bank, LockAction
 
+NANO = load_uhf_profile("uhf-m6e-nano")
 TID = bytes.fromhex("E28011A02000732F4A5B0C01")
 PASSWORD = bytes.fromhex("00003039")
 
@@ -35,7 +37,10 @@ def test_every_access_command_chooses_by_tid() -> None:
 def test_lock_and_kill_have_the_password_as_a_field_and_choose_by_the_bare_block() -> None:
     block = bytes.fromhex("00000000 60") + TID
     by_tid = Select.by_tid(TID)
-    assert requests.lock(500, 0x2A, 0x2A, by_tid, PASSWORD) == bytes.fromhex("01F4 02 00003039 002A 002A") + block
+    assert (
+        requests.lock(500, bytes.fromhex("002A002A"), by_tid, PASSWORD)
+        == bytes.fromhex("01F4 02 00003039 002A 002A") + block
+    )
     assert requests.kill(500, by_tid, PASSWORD) == bytes.fromhex("01F4 02 00003039 00") + block
 
 
@@ -44,25 +49,29 @@ def test_without_a_tag_to_choose_only_a_password_is_sent_and_none_where_there_is
         "01F4 05 00000000 03 00003039 6461"
     )
     assert requests.write(500, Bank.USER, 0, b"da", None, NO_PASSWORD) == bytes.fromhex("01F4 00 00000000 03 6461")
-    assert requests.lock(500, 2, 2, None, PASSWORD) == bytes.fromhex("01F4 00 00003039 0002 0002")
+    assert requests.lock(500, bytes.fromhex("00020002"), None, PASSWORD) == bytes.fromhex("01F4 00 00003039 0002 0002")
 
 
 def test_a_mask_of_more_than_255_bits_counts_them_in_16_bits() -> None:
     assert requests.behind_password(Select.by_epc(bytes(62)), NO_PASSWORD) == (0x21, bytes(4) + b"\x01\xf0" + bytes(62))
 
 
+def lock_payload(actions: dict[Area, LockAction]) -> tuple[int, int]:
+    (payload,) = NANO.lock.payloads(actions)
+    return int.from_bytes(payload[:2], "big"), int.from_bytes(payload[2:], "big")
+
+
 def test_lock_payloads_as_the_air_protocol_has_them() -> None:
     # Gen2 6.3.2.12.3.5: kill 200/100, access 080/040, EPC 020/010, TID 008/004, USER 002/001.
-    assert requests.lock_payload({Area.USER: LockAction.LOCKED}) == (0x002, 0x002)
-    assert requests.lock_payload({Area.USER: LockAction.OPEN}) == (0x002, 0x000)
-    assert requests.lock_payload({Area.EPC: LockAction.LOCKED_FOREVER}) == (0x030, 0x030)
-    assert requests.lock_payload({Area.KILL: LockAction.OPEN_FOREVER}) == (0x300, 0x100)
-    both = {Area.ACCESS: LockAction.LOCKED, Area.EPC: LockAction.LOCKED}
-    assert requests.lock_payload(both) == (0x0A0, 0x0A0)
+    assert lock_payload({Area.USER: LockAction.LOCKED}) == (0x002, 0x002)
+    assert lock_payload({Area.USER: LockAction.OPEN}) == (0x002, 0x000)
+    assert lock_payload({Area.EPC: LockAction.LOCKED_FOREVER}) == (0x030, 0x030)
+    assert lock_payload({Area.KILL: LockAction.OPEN_FOREVER}) == (0x300, 0x100)
+    assert lock_payload({Area.ACCESS: LockAction.LOCKED, Area.EPC: LockAction.LOCKED}) == (0x0A0, 0x0A0)
 
 
 def test_no_two_meanings_of_a_lock_have_the_same_payload() -> None:
-    payloads = {requests.lock_payload({area: action}) for area, action in itertools.product(Area, LockAction)}
+    payloads = {lock_payload({area: action}) for area, action in itertools.product(Area, LockAction)}
     assert len(payloads) == len(Area) * len(LockAction)
 
 
@@ -103,9 +112,10 @@ def test_xpc_words_are_no_part_of_the_epc() -> None:
     assert (two.xpc.hex(), two.epc.hex()) == ("81010002", "aaaabbbb")
 
 
-def test_a_failed_embedded_command_leaves_its_status_in_the_record() -> None:
+def test_a_failed_embedded_command_leaves_no_data_and_the_record_whole() -> None:
     page = bytes.fromhex("0080 00 01 8000 0424 0040 1000 AAAA BBBB 1234")
-    assert answers.parse_page(page, Metadata.DATA)[0].heard.data == b"\x04\x24"
+    (record,) = answers.parse_page(page, Metadata.DATA)
+    assert (record.heard.data, record.epc.hex()) == (None, "aaaabbbb")
 
 
 @pytest.mark.parametrize(
@@ -148,6 +158,8 @@ def test_garbage_raises_the_protocol_error_and_nothing_else(data: bytes, flags: 
         lambda: answers.Version.from_bytes(data),
         lambda: answers.Power.from_bytes(data),
         lambda: answers.parse_ports(data),
+        lambda: answers.parse_frequencies(data),
+        lambda: answers.parse_waiting(data),
         lambda: answers.parse_temperature(data),
     ):
         with contextlib.suppress(DeviceProtocolError):
