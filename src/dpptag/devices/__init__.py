@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import re
+import time
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from dpptag.devices.paths import DeviceKind, DevicePath, parse_device_path
-from dpptag.devices.reconnect import Backoff, ReconnectingReader
-from dpptag.devices.usb_ports import SYSFS, UsbDevice, device_at, usb_devices
+from dpptag.devices.reconnect import Backoff, ReconnectingGen2Reader, ReconnectingReader
+from dpptag.devices.usb_ports import SYSFS, UsbDevice, device_at, serial_ports, usb_devices
 from dpptag.errors import DeviceError, DeviceNotFound, DpptagError
 from dpptag.links.nfc import Technology
 
 if TYPE_CHECKING:
     from dpptag.devices.profiles import NfcProfile
+    from dpptag.links import Gen2Reader, TagReader
     from dpptag.links.nfc import NfcReader
 
 _NUMBERS: Final = re.compile(r" [0-9A-F]{2} [0-9A-F]{2}$")
@@ -24,14 +27,106 @@ __all__ = [
     "Backoff",
     "DeviceKind",
     "DevicePath",
+    "ReconnectingGen2Reader",
     "ReconnectingReader",
     "open_nfc",
     "open_nfc_lasting",
+    "open_reader",
+    "open_reader_lasting",
+    "open_uhf",
+    "open_uhf_lasting",
     "parse_device_path",
     "pcsc_problem",
     "pcsc_reader_names",
     "usb_device_of",
 ]
+
+
+def open_reader(
+    path: DevicePath, *, node: str | None = None, user_profiles: Path | None = None, sysfs: Path = SYSFS
+) -> TagReader:
+    """The NFC reader or UHF module of a parsed path, as :func:`open_nfc` or :func:`open_uhf` opens it."""
+    if path.is_uhf:
+        return open_uhf(path, node=node, user_profiles=user_profiles, sysfs=sysfs)
+    return open_nfc(path, node=node, user_profiles=user_profiles, sysfs=sysfs)
+
+
+def open_reader_lasting(
+    path: DevicePath, *, node: str | None = None, user_profiles: Path | None = None, sysfs: Path = SYSFS
+) -> TagReader:
+    """As :func:`open_reader`, for a job that a pulled and replugged reader must not end."""
+    if path.is_uhf:
+        return open_uhf_lasting(path, node=node, user_profiles=user_profiles, sysfs=sysfs)
+    return open_nfc_lasting(path, node=node, user_profiles=user_profiles, sysfs=sysfs)
+
+
+def open_uhf(
+    path: DevicePath,
+    *,
+    node: str | None = None,
+    user_profiles: Path | None = None,
+    sysfs: Path = SYSFS,
+    wait: Callable[[float], object] | None = None,
+) -> Gen2Reader:
+    """Open the UHF module of a parsed path; ``node`` and ``user_profiles`` as in :func:`open_nfc`.
+
+    ``wait`` passes the times for which a module must be left alone, in seconds; without it a real module is waited for,
+    and a simulated one, which needs no time, is not. Raises ProfileError, UsageError for a region or power,
+    DeviceNotFound, DeviceBusy, DeviceLost, DeviceProtocolError.
+    """
+    from dpptag.devices.profiles import load_uhf_profile
+    from dpptag.devices.uhf.reader import open_module
+
+    return open_module(
+        node or _serial_node(path, sysfs),
+        load_uhf_profile(path.profile, user_dir=user_profiles),
+        name=path.text,
+        region=path.region,
+        power_cdbm=path.power_cdbm,
+        baud=path.baud,
+        simulated=path.simulated,
+        wait=wait or (_no_wait if path.simulated else time.sleep),
+    )
+
+
+def open_uhf_lasting(
+    path: DevicePath,
+    *,
+    node: str | None = None,
+    user_profiles: Path | None = None,
+    sysfs: Path = SYSFS,
+    backoff: Backoff | None = None,
+    wait: Callable[[float], object] | None = None,
+) -> ReconnectingGen2Reader:
+    """As :func:`open_uhf`, for a job that a pulled and replugged module must not end."""
+    return ReconnectingGen2Reader(
+        lambda: open_uhf(path, node=node, user_profiles=user_profiles, sysfs=sysfs, wait=wait),
+        lambda: _is_present(path, node, sysfs),
+        backoff=backoff,
+    )
+
+
+def _no_wait(_seconds: float) -> None:
+    """A simulated module is ready at once."""
+
+
+def _serial_node(path: DevicePath, sysfs: Path) -> str:
+    """The device node of a serial path; of a physical USB port that of the adapter plugged in there now."""
+    if path.kind is not DeviceKind.UHF_USB:
+        return path.node
+    nodes = [str(found.node) for found in serial_ports(sysfs) if found.port == path.node]
+    if len(nodes) == 1:
+        return nodes[0]
+    raise DeviceNotFound(
+        f"{len(nodes)} serial ports are at USB port {path.node}"
+        if nodes
+        else f"no serial port is at USB port {path.node}",
+        code="device-ambiguous" if nodes else None,
+        action="name one by its node: " + "  ".join(f"uhf:{found}" for found in nodes)
+        if nodes
+        else "plug the module in there, or see `dpptag devices list`",
+        device=path.text,
+    )
 
 
 def open_nfc(
@@ -104,6 +199,8 @@ def _is_present(path: DevicePath, node: str | None, sysfs: Path) -> bool:
         return device is not None and path.usb == (device.vendor, device.product)
     if path.kind is DeviceKind.PCSC:
         return not path.port or device_at(path.port, sysfs) is not None
+    if path.kind is DeviceKind.UHF_USB:
+        return any(found.port == path.node and found.node.exists() for found in serial_ports(sysfs))
     return Path(node or path.node).exists()
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from dpptag.devices.reconnect import Backoff, ReconnectingReader
 from dpptag.errors import DeviceBusy, DeviceLost, DeviceNotFound, DpptagError, ProfileError, TagRefused
-from dpptag.links.nfc import DeviceInfo, TagLink
+from dpptag.links.nfc import DeviceInfo, NfcLink
 
 
 class Reader:
@@ -18,7 +18,7 @@ class Reader:
         self.error = error
         self.closed = False
 
-    def sense(self) -> TagLink | None:
+    def sense(self) -> NfcLink | None:
         if self.error is not None:
             raise self.error
         return None
