@@ -18,6 +18,7 @@ from dpptag.cli.output import end_in_order_when_terminated, run_command
 
 _COMMANDS: Final = {
     "link": ("dpptag.cli.link", "GS1 Digital Links"),
+    "epc": ("dpptag.cli.epc", "Electronic Product Codes of UHF tags"),
     "sign": ("dpptag.cli.sign", "Sign a statement for one chip, to a file"),
     "verify": ("dpptag.cli.verify", "Judge the bytes of one tag, offline"),
     "keys": ("dpptag.cli.keys", "Signing keys"),
