@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from enum import Enum, unique
 from typing import Final, TypeVar
 
-from dpptag.sim.uhf.air import AccessRefused, Air, Code, OpenTag, Reply, Selection, Silence, TagRefusal
+from dpptag.sim.uhf.air import AccessRefused, Air, Code, OpenTag, Reply, Silence, TagRefusal
 from dpptag.sim.uhf.mercury_frames import MOST_ANSWER, Fields, Refused, Status
 from dpptag.sim.uhf.mercury_select import Singulation, read_option, read_singulation
 
@@ -223,7 +223,7 @@ class TagCommands:
 
     def _of_reply(self, reply: Reply, password: int, read: Callable[[OpenTag], bytes | None]) -> bytes | None:
         try:
-            return read(self._air.open(Selection(_EPC_BANK, _EPC_AT, 8 * len(reply.epc), reply.epc), password))
+            return read(self._air.open_reply(reply, password))
         except (Silence, AccessRefused):
             return None
 
