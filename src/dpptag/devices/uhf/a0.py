@@ -36,8 +36,8 @@ from dpptag.devices.uhf_tables import Region, Wait
 from dpptag.errors import DeviceProtocolError, DpptagError, TagError, TagRefused, TagSwapped
 from dpptag.links.gen2 import Area, Bank, LockAction, ModuleState, Sighting
 
-_QUESTIONS: Final = 2
-"""A board that a killed process left in the middle of a frame takes the next one for the rest of it."""
+_ATTEMPTS: Final = 2
+"""For what may be asked again: a byte may be lost on the line."""
 _MOST_OTHERS: Final = 64
 """Answers of further tags that are waited for."""
 _SHORT_ERROR: Final = 1  # the code alone (LEN 04h)
@@ -55,8 +55,6 @@ class A0Module:
         self._chosen: Target | None = None
         self._region: RegionSetting | None = None
         self._power_cdbm: int | None = None
-        version = profile.commands["version"]
-        port.barrier = Barrier(port.framing.request(version.code), _accepting(version), _seconds(profile.waits.answer))
 
     @property
     def max_read_words(self) -> int:
@@ -73,7 +71,11 @@ class A0Module:
 
     def identify(self) -> ModuleVersion:
         """The version is two numbers. A profile that knows how the board's identifier begins has it compared."""
-        firmware = parse_version(self._ask("version"))
+        port, version = self._port, self._profile.commands["version"]
+        firmware = parse_version(self._ask("version", attempts=1))
+        port.barrier = Barrier(
+            port.framing.request(version.code), _accepting(version), _seconds(self._profile.waits.answer)
+        )
         self._profile = self._profile.for_firmware(firmware)
         texts = self._profile.identity.texts
         if not texts:
@@ -123,7 +125,7 @@ class A0Module:
             _accepting(command),
             self._ends_inventory,
             _seconds(self._profile.waits.inventory),
-            attempts=_QUESTIONS,
+            attempts=_ATTEMPTS,
         )
         if len(last.data) != _SHORT_ERROR:
             parse_total(last.data)
@@ -236,13 +238,13 @@ class A0Module:
                 count=count,
             )
 
-    def _ask(self, name: str, data: bytes = b"") -> bytes:
+    def _ask(self, name: str, data: bytes = b"", *, attempts: int = _ATTEMPTS) -> bytes:
         command = self._profile.commands[name]
         return self._port.ask(
             self._port.framing.request(command.code, data),
             _accepting(command),
             _seconds(self._profile.waits.answer),
-            attempts=_QUESTIONS,
+            attempts=attempts,
         ).data
 
     def _set(self, name: str, data: bytes, doing: str) -> None:

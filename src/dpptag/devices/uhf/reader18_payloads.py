@@ -38,9 +38,10 @@ _CHANNEL_MASK: Final = 0x3F
 _ANTENNA_1: Final = 0x80
 _EVERY_TAG_MASK: Final = bytes([Bank.EPC, 0, 0, 0])  # bank, bit address (2), no bits
 _TARGET_A: Final = 0
-_UNIT_MS: Final = 100
+UNIT_MS: Final = 100
 _SCAN_UNITS: Final = range(3, 256)
-"""Scan times that a reader takes (command 25, manual 8.4), in 100 ms."""
+"""Scan times that a reader takes (command 25h), in 100 ms."""
+SHORTEST_SCAN_MS: Final = UNIT_MS * _SCAN_UNITS.start
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +69,7 @@ class Information:
             first_channel=lowest & _CHANNEL_MASK,
             last_channel=highest & _CHANNEL_MASK,
             power_dbm=answer[6],
-            scan_time_ms=answer[7] * _UNIT_MS,
+            scan_time_ms=answer[7] * UNIT_MS,
         )
 
 
@@ -91,7 +92,7 @@ def inventory_request(q: int, session: int, round_ms: int) -> bytes:
 
 def scan_units(round_ms: int) -> int:
     """A scan time as the reader takes it: whole 100 ms, not below 300 ms."""
-    return min(max(-(-round_ms // _UNIT_MS), _SCAN_UNITS.start), _SCAN_UNITS.stop - 1)
+    return min(max(-(-round_ms // UNIT_MS), _SCAN_UNITS.start), _SCAN_UNITS.stop - 1)
 
 
 def read_request(epc: bytes, bank: Bank, word: int, count: int, password: bytes) -> bytes:
