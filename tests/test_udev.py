@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from dpptag.devices.profiles import load_all
+from dpptag.devices.profiles import load_nfc
 from dpptag.devices.udev_rules import (
     KERNEL_MODULES,
     RULES_NAME,
@@ -25,7 +25,7 @@ RULES = ROOT / "udev" / RULES_NAME
 
 
 def test_the_files_are_what_the_profiles_make() -> None:
-    assert RULES.read_text() == rules_text(load_all())
+    assert RULES.read_text() == rules_text(load_nfc())
     assert (ROOT / "udev" / "dpptag.sysusers").read_text() == sysusers_text()
     assert (ROOT / "udev" / "dpptag-nfc.modprobe").read_text() == modprobe_text()
     assert (ROOT / "udev" / "dpptag-pcsc.polkit").read_text() == polkit_text()
@@ -33,7 +33,7 @@ def test_the_files_are_what_the_profiles_make() -> None:
 
 def test_every_reader_that_is_opened_here_has_its_rule() -> None:
     text = RULES.read_text()
-    for profile in load_all():
+    for profile in load_nfc():
         for known in profile.usb:
             rule = f'ATTR{{idVendor}}=="{known.vendor:04x}", ATTR{{idProduct}}=="{known.product:04x}"'
             assert (rule in text) == ("nfcpy" in (profile.driver, profile.other_driver)), profile.name

@@ -14,8 +14,9 @@ from typing import Annotated, Any, Final, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
-from dpptag.devices.toml_files import Name, Table, Words, bad_file, line_of, read_toml, validated
+from dpptag.devices.toml_files import Name, Table, Words, all_problems, bad_file, line_of, read_toml, validated
 from dpptag.devices.transcripts import Transcript, load_transcript
+from dpptag.devices.uhf_fixtures import misfit
 from dpptag.devices.uhf_profiles import UhfProfile
 from dpptag.errors import ProfileError
 
@@ -121,11 +122,12 @@ KINDS: Final[Mapping[str, type[NfcProfile] | type[UhfProfile]]] = MappingProxyTy
     {"nfc": NfcProfile, "uhf": UhfProfile}
 )
 
-_OWN_KEYS: Final = ("kind", "name", "title", "models", "source", "based_on", "fixtures")
+_OWN_KEYS: Final = ("kind", "name", "title", "models", "source", "based_on", "fixtures", "identity", "firmware")
 """What a profile never takes over from the one it is based on."""
 
-_WHOLE_TABLES: Final = frozenset({"regions", "firmware", "quirks", "hazards"})
-"""What a profile that names it replaces as a whole; other tables are taken over key by key."""
+_WHOLE_TABLES: Final = frozenset({"regions"})
+"""What a profile that names it replaces as a whole; other tables are taken over
+key by key."""
 
 
 def find_profiles_dir() -> Path:
@@ -219,19 +221,42 @@ def load_file(path: Path, *, user_dir: Path | None = None) -> Profile:
     return _of_document(document, text, path, user_dir)
 
 
+def problems_of(path: Path, *, user_dir: Path | None = None) -> list[ProfileError]:
+    """Everything that is wrong with a profile file, not the first thing alone; empty where it loads."""
+    try:
+        document, text = read_toml(path)
+        model, document = _prepared(document, text, path, user_dir)
+    except ProfileError as error:
+        return [error]
+    found = all_problems(model, document, path, text)
+    if document.get("name") != path.stem and not any("name:" in str(error.facts["cause"]) for error in found):
+        found.append(_misnamed(document.get("name"), path, text))
+    return found
+
+
 def _of_document(document: dict[str, Any], text: str, path: Path, user_dir: Path | None) -> Profile:
+    model, document = _prepared(document, text, path, user_dir)
+    profile = validated(model, document, path, text)
+    if profile.name != path.stem:
+        raise _misnamed(profile.name, path, text)
+    return profile
+
+
+def _prepared(
+    document: dict[str, Any], text: str, path: Path, user_dir: Path | None
+) -> tuple[type[NfcProfile] | type[UhfProfile], dict[str, Any]]:
+    """The model for this kind, and the tables with those taken over."""
     kind = document.get("kind")
     model = KINDS.get(kind) if isinstance(kind, str) else None
     if model is None:
         raise bad_file(path, line_of(text, ("kind",)), f"kind is {kind!r}, not one of: {', '.join(KINDS)}")
     if kind == "uhf" and "based_on" in document:
         document = _merged(document, text, path, user_dir)
-    profile = validated(model, document, path, text)
-    if profile.name != path.stem:
-        raise bad_file(
-            path, line_of(text, ("name",)), f"the name is {profile.name!r}, the file is called {path.stem!r}"
-        )
-    return profile
+    return model, document
+
+
+def _misnamed(name: object, path: Path, text: str) -> ProfileError:
+    return bad_file(path, line_of(text, ("name",)), f"the name is {name!r}, the file is called {path.stem!r}")
 
 
 def _merged(document: dict[str, Any], text: str, path: Path, user_dir: Path | None) -> dict[str, Any]:
@@ -247,7 +272,13 @@ def _merged(document: dict[str, Any], text: str, path: Path, user_dir: Path | No
     if below.get("kind") != document.get("kind"):
         raise bad_file(path, line, f"{base} is of the kind {below.get('kind')!r}")
     load_file(paths[base])  # its errors are its own
-    return {**_over(below, document), **{key: document[key] for key in _OWN_KEYS if key in document}}
+    merged = _over(below, document)
+    lacking, commands = merged.get("without_commands"), merged.get("commands")
+    if isinstance(lacking, list) and isinstance(commands, dict):
+        if unknown := [name for name in lacking if name not in commands]:
+            raise bad_file(path, line_of(text, ("without_commands",)), f"{base} has no command {unknown[0]!r}")
+        merged["commands"] = {name: command for name, command in commands.items() if name not in lacking}
+    return merged
 
 
 def _over(below: dict[str, Any], own: dict[str, Any], *, top: bool = True) -> dict[str, Any]:
@@ -261,18 +292,40 @@ def _over(below: dict[str, Any], own: dict[str, Any], *, top: bool = True) -> di
     return result
 
 
+def find_fixtures_dir() -> Path | None:
+    """The folder of the shipped transcripts: at the root of a clone; an installed wheel has none."""
+    folder = Path(__file__).resolve().parents[3] / "hw_fixtures"
+    return folder if folder.is_dir() else None
+
+
 def check_fixtures(profile: Profile, fixtures_dir: Path) -> tuple[Transcript, ...]:
     """The transcripts of a profile, at least one. Raises ProfileError for a missing folder or a bad file."""
+    return tuple(check_transcript(profile, path) for path in fixture_paths(profile, fixtures_dir))
+
+
+def fixture_paths(profile: Profile, fixtures_dir: Path) -> list[Path]:
+    """Raises ProfileError where there is none."""
     folder = fixtures_dir / profile.fixtures
     paths = sorted(folder.glob("*.toml")) if folder.is_dir() else []
     if not paths:
         raise ProfileError(
             f"profile {profile.name} names the fixture folder {profile.fixtures}, which has no transcript",
             code="profile-fixtures-missing",
-            action=f"add a transcript below hw_fixtures/{profile.fixtures}",
+            action=f"add a transcript below {folder}",
             profile=profile.name,
         )
-    return tuple(load_transcript(path) for path in paths)
+    return paths
+
+
+def check_transcript(profile: Profile, path: Path) -> Transcript:
+    """A transcript that its protocol allows; one of a UHF module must fit its profile too. Raises ProfileError."""
+    transcript = load_transcript(path)
+    if isinstance(profile, UhfProfile) and (problem := misfit(profile, transcript)) is not None:
+        index, cause = problem
+        _, text = read_toml(path)
+        location = ("protocol",) if index is None else ("frames", index)
+        raise bad_file(path, line_of(text, location), f"by the profile {profile.name}: {cause}")
+    return transcript
 
 
 def profile_by_usb(vendor: int, product: int, *, user_dir: Path | None = None) -> NfcProfile | None:

@@ -38,13 +38,29 @@ def read_toml(path: Path) -> tuple[dict[str, Any], str]:
 
 
 def validated(model: type[_T], document: dict[str, Any], path: Path, text: str) -> _T:
+    """The first problem as a ProfileError."""
     try:
         return model.model_validate(document)
     except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        where = ".".join(map(str, first["loc"]))
-        cause = "this key is not known" if first["type"] == "extra_forbidden" else first["msg"]
-        raise bad_file(path, line_of(text, first["loc"]), f"{where or model.__name__}: {cause}") from error
+        raise _problems(error, model, path, text)[0] from error
+
+
+def all_problems(model: type[Table], document: dict[str, Any], path: Path, text: str) -> list[ProfileError]:
+    """Everything that is wrong, in the order of the model; what depends on several right values comes alone."""
+    try:
+        model.model_validate(document)
+    except ValidationError as error:
+        return _problems(error, model, path, text)
+    return []
+
+
+def _problems(error: ValidationError, model: type[Table], path: Path, text: str) -> list[ProfileError]:
+    found = []
+    for one in error.errors(include_url=False):
+        where = ".".join(map(str, one["loc"]))
+        cause = "this key is not known" if one["type"] == "extra_forbidden" else one["msg"]
+        found.append(bad_file(path, line_of(text, one["loc"]), f"{where or model.__name__}: {cause}"))
+    return found
 
 
 def line_of(text: str, location: tuple[int | str, ...]) -> int | None:

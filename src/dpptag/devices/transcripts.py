@@ -11,6 +11,7 @@ from typing import Annotated, Final, Literal
 from pydantic import BeforeValidator, Field
 
 from dpptag.devices.toml_files import Table, Words, bad_file, line_of, read_toml, validated
+from dpptag.devices.uhf_transcripts import FRAMINGS, Conversation
 
 
 def _hex(value: object) -> object:
@@ -47,7 +48,7 @@ class Transcript(Table):
     """A conversation in its order; ``frames`` begin with the host."""
 
     title: Words
-    protocol: Literal["pn532", "port100", "pcsc"]
+    protocol: Literal["pn532", "port100", "pcsc", "mercury", "magicrf", "a0", "reader18"]
     provenance: Provenance
     tag: TranscriptTag | None = None
     frames: Annotated[list[TranscriptFrame], Field(min_length=1)]
@@ -57,6 +58,9 @@ def load_transcript(path: Path) -> Transcript:
     """One transcript, its frames checked one by one and in their order. Raises ProfileError with file and line."""
     document, text = read_toml(path)
     transcript = validated(Transcript, document, path, text)
+    if transcript.protocol in FRAMINGS:
+        _hear(transcript, path, text)
+        return transcript
     awaited: list[str | bytes] = []
     last_answer = b""
     for index, frame in enumerate(transcript.frames):
@@ -82,6 +86,20 @@ def load_transcript(path: Path) -> Transcript:
     if awaited:
         raise bad_file(path, None, f"the transcript ends while {_said(awaited[0])} is awaited")
     return transcript
+
+
+def _hear(transcript: Transcript, path: Path, text: str) -> None:
+    """A conversation with a UHF module."""
+    conversation = Conversation(transcript.protocol)
+    for index, frame in enumerate(transcript.frames):
+        try:
+            conversation.hear(frame.octets, frame.sender)
+        except ValueError as error:
+            raise bad_file(path, line_of(text, ("frames", index)), f"frame {frame.name!r}: {error}") from error
+    try:
+        conversation.end()
+    except ValueError as error:
+        raise bad_file(path, None, str(error)) from error
 
 
 def _said(awaited: str | bytes) -> str:

@@ -95,7 +95,8 @@ RegionName = Annotated[str, Field(pattern=r"^[A-Z]{2}[A-Z0-9]{0,6}(-[A-Z0-9]+)?$
 class UhfProfile(Table):
     """A UHF module. ``based_on``: the profile whose tables this one took over where it does not name its own.
 
-    ``source``: where its facts are from. ``hazards``: what a person should know before putting it on a line.
+    ``without_commands``: those of that profile that this module lacks. ``source``: where its facts are from.
+    ``hazards``: what a person should know before putting it on a line.
     """
 
     kind: Literal["uhf"]
@@ -104,6 +105,7 @@ class UhfProfile(Table):
     models: Annotated[list[Words], Field(min_length=1)]
     source: Words
     based_on: Name | None = None
+    without_commands: Annotated[list[str], Field(default_factory=list)]
     family: Family
     quirks: list[str]
     hazards: Annotated[list[Words], Field(default_factory=list)]
@@ -142,6 +144,12 @@ class UhfProfile(Table):
                 raise ValueError(f"{name} and {other} have the same code {region.code}")
             seen[key] = name
         return regions
+
+    @model_validator(mode="after")
+    def _lacking_commands_have_a_base(self) -> Self:
+        if self.without_commands and self.based_on is None:
+            raise ValueError("without_commands: only a profile that is based on another can lack its commands")
+        return self
 
     @model_validator(mode="after")
     def _commands_are_the_family_s(self) -> Self:

@@ -14,6 +14,7 @@ from dpptag.devices.profiles import (
     find_profiles_dir,
     load_all,
     load_file,
+    load_nfc,
     load_profile,
     profile_by_pcsc_name,
     profile_by_usb,
@@ -46,7 +47,7 @@ def test_the_pn532_serial_module() -> None:
 
 
 def test_there_are_profiles_for_every_reader_family_that_is_driven() -> None:
-    loaded = load_all()
+    loaded = load_nfc()
     assert len(loaded) >= 12
     assert len({model for profile in loaded for model in profile.models}) >= 12
     assert {profile.driver for profile in loaded} == {"nfcpy", "pcsc"}
@@ -106,7 +107,7 @@ def test_a_profile_of_the_user_hides_the_shipped_one(tmp_path: Path) -> None:
     own = tmp_path / PN532.name
     own.write_text(PN532.read_text().replace("fast_read_pages = 60", "fast_read_pages = 0"))
     assert load_profile("nfc-pn532-uart", user_dir=tmp_path).fast_read_pages == 0
-    own_one = next(profile for profile in load_all(user_dir=tmp_path) if profile.name == PN532.stem)
+    own_one = next(profile for profile in load_nfc(user_dir=tmp_path) if profile.name == PN532.stem)
     assert own_one.fast_read_pages == 0
     assert load_profile("nfc-pn532-uart").fast_read_pages == 60
 
@@ -128,7 +129,7 @@ def test_a_profile_of_the_user_hides_the_shipped_one(tmp_path: Path) -> None:
         ("usb = []", "usb = [{vendor = 0x1fc9, product = 0x10000}]", "usb = [", "65535"),
         ('"speed-survives-close", ', '"speed-lives", ', "quirks", "speed-lives"),
         ('"ack-reads', '"speed-survives-close", "ack-reads', "quirks", "named twice"),
-        ('kind = "nfc"', 'kind = "uhf"', 'kind = "uhf"', "not one of: nfc"),
+        ('kind = "nfc"', 'kind = "hf"', 'kind = "hf"', "not one of: nfc, uhf"),
         ('kind = "nfc"', "kind = 1", "kind = 1", "not one of: nfc"),
         ('name = "nfc-pn532-uart"', 'name = "nfc-pn532"', 'name = "nfc-pn532"', "the file is called"),
         ('name = "nfc-pn532-uart"', 'name = "../x"', 'name = "../x"', "pattern"),
@@ -177,4 +178,4 @@ def test_a_profile_of_the_user_may_be_new_and_have_no_serial_port(tmp_path: Path
     text = head.replace('name = "nfc-pn532-uart"', 'name = "my-reader"') + tail[tail.index("[timeouts") :]
     (tmp_path / "my-reader.toml").write_text(text)
     assert load_profile("my-reader", user_dir=tmp_path).bauds == ()
-    assert len(load_all(user_dir=tmp_path)) == len(load_all()) + 1
+    assert len(load_nfc(user_dir=tmp_path)) == len(load_nfc()) + 1
