@@ -146,9 +146,10 @@ class SimulatedModule:
 
     def _serve(self) -> None:
         while self._serve_port():
-            os.close(self._master)
+            gone = self._master
             self._master, self.path = _new_port()
             self._client_gone()
+            os.close(gone)
             self._announce({"lost": self.faults.host_command, "path": self.path})
 
     def _serve_port(self) -> bool:
