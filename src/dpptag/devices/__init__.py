@@ -77,11 +77,15 @@ def open_uhf(
     from dpptag.devices.profiles import load_uhf_profile
     from dpptag.devices.uhf.reader import open_module
 
+    profile = load_uhf_profile(path.profile, user_dir=user_profiles)
+    region = path.region
+    if region is None and path.simulated:  # no law to break; a real module's region is for the user to say
+        region = next(iter(profile.regions))
     return open_module(
         node or _serial_node(path, sysfs),
-        load_uhf_profile(path.profile, user_dir=user_profiles),
+        profile,
         name=path.text,
-        region=path.region,
+        region=region,
         power_cdbm=path.power_cdbm,
         baud=path.baud,
         simulated=path.simulated,
