@@ -22,7 +22,6 @@ _BLOCK_WRITE: Final = 0x00C7
 _BLOCK_ERASE: Final = 0x00
 _BLOCK_PERMALOCK: Final = 0x01
 _EPC_BANK: Final = 1
-_EPC_AT: Final = 0x20
 _PC_WORD: Final = 1
 _LONGEST_EPC: Final = 62
 _COMPUTED_PC: Final = 0x0600
