@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
-from dpptag.codec.planner import Placement
 from dpptag.devices.nfcpy import NfcpyReader
 from dpptag.ledger import Ledger
 from dpptag.line import (
@@ -26,9 +25,11 @@ from dpptag.line import (
     TagRecord,
     read_job,
 )
+from dpptag.line.plan import RowPlan
 from dpptag.line.rows import JobRow
+from dpptag.links import TagReader
 from dpptag.model.identifiers import ChipNumber
-from dpptag.sim import start
+from dpptag.sim import SimulatedModule, SimulatedReader, start
 from dpptag.tags.key_derivation import DerivedKeys
 from tests.line.job_folder import JobFolder
 
@@ -72,9 +73,9 @@ class CountingMaker(KeyStatementMaker):
         super().__init__(rig.folder.key, 1, lambda: NOW, mirrored=read_job(rig.folder.job).mirrored)
         self._rig = rig
 
-    def make(self, row: JobRow, placement: Placement, chip: ChipNumber) -> bytes:
+    def make(self, row: JobRow, planned: RowPlan, chip: ChipNumber) -> bytes:
         self._rig.commands_before_write.append(self._rig.sim.host_commands)
-        return super().make(row, placement, chip)
+        return super().make(row, planned, chip)
 
 
 def write_commands(path: Path, **options: str) -> range:
@@ -102,14 +103,14 @@ class LineRig:
         self.commands_before_write: list[int] = []
         self.commands_at_end = 0
 
-    def reader(self, *, fault: str = "", position: int = 0) -> NfcpyReader:
+    def reader(self, *, fault: str = "", position: int = 0) -> TagReader:
         """A new reader before the same tags; close it and its simulator with :meth:`close`."""
         query = f"state={self.state}&position={position}"
         if not self.state.exists():
             query += f"&tags={self.tags}"
         if fault:
             query += f"&fault={fault}"
-        self.sim = start(query)
+        self.sim: SimulatedReader | SimulatedModule = start(query)
         return NfcpyReader(self.sim.path, simulated=True)
 
     def ledger(self) -> Ledger:

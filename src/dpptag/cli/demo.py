@@ -6,7 +6,7 @@ import json
 import time
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,24 +14,25 @@ from typing import Final
 
 import click
 
-from dpptag.cli.demo_scene import SLOT, TAGS, TRUST_DAYS, Scene, build_scene, fresh_folder
+from dpptag.cli.demo_scene import SLOT, TAGS, TRUST_DAYS, UHF_TAGS, Scene, build_scene, fresh_folder
 from dpptag.cli.options import day_of, path_type, show_day
 from dpptag.cli.output import emit, say, table
 from dpptag.codec.layout import read_ndef
 from dpptag.crypto import PrivateKey
-from dpptag.devices import open_nfc, parse_device_path
+from dpptag.devices import open_nfc, open_uhf, parse_device_path
 from dpptag.errors import EXIT_OK, EXIT_TAG, TagError
 from dpptag.events.event import RepairOutcome
 from dpptag.events.store import EventStore
 from dpptag.field.record import Place, RecyclingFacts, RepairFacts, record_recycling, record_repair
 from dpptag.field.scan import scan
+from dpptag.field.scan_uhf import scan_uhf
 from dpptag.ledger import Ledger
 from dpptag.line import JobPlan, KeyStatementMaker, Phase, Session, TagRecord, TrustJudge, read_job
-from dpptag.links import TagReader
+from dpptag.links import Gen2Reader, TagReader
 from dpptag.model.identifiers import ChipNumber
 from dpptag.model.statement import SECONDS_A_DAY, Level
 from dpptag.model.verdict import Report, Verdict
-from dpptag.sim import SimulatedReader, start
+from dpptag.sim import SimulatedModule, SimulatedReader, start, start_uhf
 from dpptag.sync.targets import open_target, synchronise
 from dpptag.tags import apply, identify, plan_write, write_and_verify
 from dpptag.trust.signing import carrier_content, sign_statement
@@ -39,6 +40,7 @@ from dpptag.trust.signing import carrier_content, sign_statement
 _SEED: Final = 25
 _MATERIAL: Final = "https://id.gs1.org/01/09520123400019/10/CU-LOT9=0.21"
 _TAGS: Final = "+".join(f"{chip}*{count}" for chip, count in TAGS)
+_UHF_TAGS: Final = "+".join(f"{chip}*{count}" for chip, count in UHF_TAGS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,16 +60,19 @@ class Line:
 @click.command("demo")
 @click.option("--out", type=path_type(), default="demo-out", show_default=True, help="Folder for all that it makes.")
 def command(out: Path) -> int:
-    """Encode 25 simulated tags through the real driver, scan them, then meet five bad ones."""
+    """Encode 25 NFC and 10 UHF tags, all simulated, through the real drivers, scan them, then meet five bad ones."""
     started = time.monotonic()
     fresh_folder(out)
     today = day_of(_now())
     scene = build_scene(out, today)
-    say(f"made keys, a trust bundle and {sum(n for _, n in TAGS)} passports in {out}/ (trial keys, not encrypted)")
+    passports = sum(count for _, count in (*TAGS, *UHF_TAGS))
+    say(f"made keys, a trust bundle and {passports} passports in {out}/ (trial keys, not encrypted)")
     state = f"state={_quoted(out / 'tags.json')}"
-    types = _encode(scene, f"{state}&tags={_TAGS}&seed={_SEED}")
+    types = _encode(scene, scene.job, _rig(f"{state}&tags={_TAGS}&seed={_SEED}"))
     lines = _scan_all(scene, f"{state}&position=0", types)
-    lines += _bad_ones(scene, lines)
+    uhf = f"sim:uhf/m100?state={_quoted(out / 'uhf-tags.json')}"
+    uhf_types = _encode(scene, scene.uhf_job, _uhf_rig(f"{uhf}&tags={_UHF_TAGS}&seed={_SEED}&mode=belt"))
+    lines += _scan_uhf(scene, f"{uhf}&mode=field", uhf_types) + _bad_ones(scene, lines)
     events = _record_events(scene, lines[0].report)
     seconds = time.monotonic() - started
     good = _report(out, lines, events, seconds)
@@ -90,9 +95,18 @@ def _rig(query: str) -> Iterator[tuple[SimulatedReader, TagReader]]:
         yield simulator, reader
 
 
-def _encode(scene: Scene, query: str) -> dict[str, str]:
+@contextmanager
+def _uhf_rig(device: str) -> Iterator[tuple[SimulatedModule, Gen2Reader]]:
+    path = parse_device_path(device)
+    with start_uhf(path.family, path.query) as simulator, open_uhf(path, node=simulator.path) as reader:
+        yield simulator, reader
+
+
+def _encode(
+    scene: Scene, job_file: Path, rig: AbstractContextManager[tuple[SimulatedReader | SimulatedModule, TagReader]]
+) -> dict[str, str]:
     """Run the job; gives the chip type of every chip number. Raises TagError where not every row got its tag."""
-    job = read_job(scene.job)
+    job = read_job(job_file)
     plan = JobPlan(job)
     types: dict[str, str] = {}
 
@@ -100,14 +114,16 @@ def _encode(scene: Scene, query: str) -> dict[str, str]:
         if isinstance(event, TagRecord):
             types[event.chip] = event.chip_type or "?"
 
-    with Ledger(scene.folder / "home" / "ledger.sqlite3", _now) as ledger, _rig(query) as (simulator, reader):
+    with Ledger(scene.folder / "home" / "ledger.sqlite3", _now) as ledger, rig as (simulator, reader):
         maker, judge = KeyStatementMaker(scene.issuer, SLOT, _now), TrustJudge(scene.trust, _now)
         session = Session(reader, ledger, plan, maker, judge, report=note, monotonic=time.monotonic, idle_seconds=5)
         summary = session.run()
         commands = simulator.host_commands
     if not summary.is_complete:
         raise TagError(f"only {summary.done} of {summary.rows} rows got their tag", code="demo-encode")
-    say(f"encoded {summary.done} tags with {reader.info.driver} over a pseudo-terminal: {commands} host commands")
+    kind = "UHF" if job.is_uhf else "NFC"
+    said = f"encoded {summary.done} {kind} tags with {reader.info.driver} over a pseudo-terminal"
+    say(f"{said}: {commands} host commands")
     return types
 
 
@@ -116,6 +132,17 @@ def _scan_all(scene: Scene, query: str, types: dict[str, str]) -> list[Line]:
     with _rig(query) as (_, reader):
         for report in scan(reader, scene.trust, lambda: day_of(_now()), time.monotonic, 5):
             lines.append(Line("good tag", types.get(report.chip or "", "?"), Verdict.GENUINE, report))
+            if len(lines) == len(types):
+                break
+    return lines
+
+
+def _scan_uhf(scene: Scene, device: str, types: dict[str, str]) -> list[Line]:
+    """All at once: they stand in the field together."""
+    lines: list[Line] = []
+    with _uhf_rig(device) as (_, reader):
+        for report in scan_uhf(reader, scene.trust, lambda: day_of(_now()), time.monotonic, 5):
+            lines.append(Line("good UHF tag", types.get(report.chip or "", "?"), Verdict.GENUINE, report))
             if len(lines) == len(types):
                 break
     return lines

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -16,6 +17,7 @@ _MARK: Final = ".dpptag-demo"
 SLOT: Final = 1
 TRUST_DAYS: Final = 30
 TAGS: Final = (("NTAG213", 9), ("NTAG215", 8), ("NTAG216", 8))
+UHF_TAGS: Final = (("UCODE-7xm", 5), ("Higgs-9", 5))
 _TEMPLATES: Final = (
     ("laptop-battery.json", "LB70A0001", "LB70A1{:03}", "09520123456788"),
     ("phone.json", "FP3000417", "FP3100{:03}", "09520123456825"),
@@ -26,6 +28,7 @@ _TEMPLATES: Final = (
 class Scene:
     folder: Path
     job: Path
+    uhf_job: Path
     trust: TrustStore
     issuer: PrivateKey
     rival: PrivateKey
@@ -68,10 +71,14 @@ def build_scene(folder: Path, today: int) -> Scene:
     root = authority.load_root(trust_folder, None)
     expires = today + TRUST_DAYS
     bundle = authority.make_bundle(trust_folder, root, today, expires)
-    _write_passports(folder, sum(count for _, count in TAGS))
-    job = folder / "job.toml"
+    (folder / "passports").mkdir()
+    nfc, uhf = (sum(count for _, count in tags) for tags in (TAGS, UHF_TAGS))
+    _write_passports(folder, range(1, nfc + 1), "rows.csv")
+    _write_passports(folder, range(nfc + 1, nfc + uhf + 1), "rows-uhf.csv")
+    job, uhf_job = folder / "job.toml", folder / "job-uhf.toml"
     job.write_text(_JOB.format(slot=SLOT), encoding="utf-8")
-    return Scene(folder, job, TrustStore.load(bundle, root_public), issuer, rival, expires)
+    uhf_job.write_text(_UHF_JOB.format(slot=SLOT), encoding="utf-8")
+    return Scene(folder, job, uhf_job, TrustStore.load(bundle, root_public), issuer, rival, expires)
 
 
 _JOB: Final = """[job]
@@ -96,16 +103,39 @@ allowed = ["NTAG213", "NTAG215", "NTAG216"]
 """
 
 
-def _write_passports(folder: Path, count: int) -> None:
+_UHF_JOB: Final = """[job]
+name = "demo-uhf"
+rows = "rows-uhf.csv"
+
+[statement]
+level = "minimal"
+digest = 16
+
+[signing]
+key = "issuer.key"
+slot = {slot}
+
+[trust]
+bundle = "trust/issuers.cose"
+root = "trust/root.pub"
+
+[chips]
+allowed = ["UCODE-7xm", "Higgs-9"]
+
+[epc]
+company_prefix_digits = 7
+"""
+
+
+def _write_passports(folder: Path, numbers: Iterable[int], rows: str) -> None:
     """One passport an item: our examples with another serial in every place where it stands."""
     examples = find_examples()
     passports = folder / "passports"
-    passports.mkdir()
     lines = ["gtin,serial,passport"]
-    for number in range(1, count + 1):
+    for number in numbers:
         name, old, pattern, gtin = _TEMPLATES[number % len(_TEMPLATES)]
         serial = pattern.format(number)
         document = (examples / name).read_bytes().replace(old.encode(), serial.encode())
         (passports / f"{serial}.json").write_bytes(document)
         lines.append(f"{gtin},{serial},passports/{serial}.json")
-    (folder / "rows.csv").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    (folder / rows).write_text("\n".join(lines) + "\n", encoding="utf-8")

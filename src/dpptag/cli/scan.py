@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
 from datetime import UTC, datetime
 
 import click
 
-from dpptag.cli.device import device_option, opened_reader
+from dpptag.cli.device import device_option, is_uhf, opened_reader
 from dpptag.cli.options import (
     Seconds,
     day_of,
@@ -23,7 +24,11 @@ from dpptag.cli.verdict import verdict_text, verdict_value
 from dpptag.errors import TagNotFound
 from dpptag.field.authenticity import ChipCheck
 from dpptag.field.scan import scan, worst_exit_code
+from dpptag.field.scan_uhf import scan_uhf
 from dpptag.field.sun_counters import SunCounters
+from dpptag.links import Gen2Reader, NfcReader
+from dpptag.model.verdict import Report
+from dpptag.trust.store import TrustStore
 
 COUNTERS = "sun-counters.json"
 """In the home folder: the highest counter seen of each chip that makes a MAC at every tap."""
@@ -59,7 +64,7 @@ def command(
     codes: list[int] = []
     with opened_reader(device, lasting=True) as reader:
         say(f"{reader.info.model}: lay a tag on the reader, Ctrl-C ends")
-        for report in scan(reader, store, lambda: day_of(datetime.now(UTC)), time.monotonic, wait, chip_check):
+        for report in _reports(reader, store, wait, chip_check):
             if as_json:
                 emit_json(verdict_value(report), pretty=False)
             else:
@@ -70,3 +75,15 @@ def command(
     if not codes:
         raise TagNotFound("no tag came to the reader", action="lay a tag on the reader, or give a longer --wait")
     return worst_exit_code(codes)
+
+
+def _reports(
+    reader: NfcReader | Gen2Reader, trust: TrustStore, wait: float | None, chip_check: ChipCheck
+) -> Iterator[Report]:
+    if is_uhf(reader):
+        return scan_uhf(reader, trust, _today, time.monotonic, wait)
+    return scan(reader, trust, _today, time.monotonic, wait, chip_check)
+
+
+def _today() -> int:
+    return day_of(datetime.now(UTC))

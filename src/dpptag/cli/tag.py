@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import click
 
-from dpptag.cli import protect
+from dpptag.cli import protect, tag_uhf
 from dpptag.cli.device import device_option, opened_reader
 from dpptag.cli.options import Seconds, json_option, read_file
 from dpptag.cli.output import emit, emit_json, facts, say
 from dpptag.cli.tag_state import sense, tag_state
+from dpptag.cli.tag_uhf import gen2_value, given_content
+from dpptag.codec.gen2_content import Gen2Content
 from dpptag.codec.ndef import MESSAGE_LIMIT, decode_message
-from dpptag.tags import Tag, WriteStep, identify, plan_write, write_and_verify
+from dpptag.devices import parse_device_path
+from dpptag.errors import UsageError
+from dpptag.links import Technology
+from dpptag.tags import Gen2Tag, Tag, WriteStep, identify, plan_write, write_and_verify
 from dpptag.tags.authenticity import read_originality
 
 _wait = click.option("--wait", type=Seconds(), default=10.0, show_default=True, help="Seconds to wait for a tag.")
@@ -26,14 +31,18 @@ def command() -> None:
 @_wait
 @json_option
 def read(device: str, wait: float, as_json: bool) -> None:
-    """Read one tag: chip number, type, capacity, NDEF message. Writes nothing."""
+    """Read one tag: chip number, type, capacity, NDEF message; of a UHF tag EPC, PC, TID, user bank. Writes nothing."""
     with opened_reader(device) as reader, tag_state("untouched"):
         link = sense(reader, wait)
         tag = identify(link)
-        value = _tag_value(tag, simulated=reader.info.simulated)
-        found = read_originality(link, tag)
-        value["originality"] = found.outcome.value
-        value["originality_key"] = found.key
+        if isinstance(tag, Gen2Tag):
+            assert link.technology is Technology.GEN2
+            value = gen2_value(tag, link.sighting, simulated=reader.info.simulated)
+        else:
+            value = _tag_value(tag, simulated=reader.info.simulated)
+            found = read_originality(link, tag)
+            value["originality"] = found.outcome.value
+            value["originality_key"] = found.key
     if as_json:
         emit_json(value)
     else:
@@ -42,19 +51,37 @@ def read(device: str, wait: float, as_json: bool) -> None:
 
 @command.command()
 @device_option
-@click.option("--ndef", type=str, required=True, help="File with the bare NDEF message, no TLV.")
+@click.option("--ndef", help="NFC: file with the bare NDEF message, no TLV.")
+@click.option("--epc", help="UHF: the EPC bank from word 2, hex.")
+@click.option("--user", help="UHF: file with the user bank; what is left of the chip's bank becomes zero.")
 @click.option("--format", "allow_format", is_flag=True, help="Format a blank tag: its capability container is OTP.")
 @click.option("--dry-run", is_flag=True, help="Show the page writes and stop.")
 @_wait
 @json_option
-def write(device: str, ndef: str, allow_format: bool, dry_run: bool, wait: float, as_json: bool) -> None:
-    """Write an NDEF message in an order that a pulled tag survives, and read all of it back."""
-    message = read_file(ndef, "NDEF message", MESSAGE_LIMIT)
-    decode_message(message)
+def write(
+    device: str,
+    ndef: str | None,
+    epc: str | None,
+    user: str | None,
+    allow_format: bool,
+    dry_run: bool,
+    wait: float,
+    as_json: bool,
+) -> None:
+    """Write an NDEF message, or EPC and user bank, in an order that a pulled tag survives, and read all of it back."""
+    uhf = parse_device_path(device).is_uhf
+    if (epc is None if uhf else ndef is None) or (ndef is not None if uhf else (epc, user) != (None, None)):
+        raise UsageError("an NFC reader takes --ndef, a UHF module --epc with --user", code="carrier")
+    message = read_file(ndef, "NDEF message", MESSAGE_LIMIT) if ndef is not None else b""
+    if ndef is not None:
+        decode_message(message)
     with opened_reader(device) as reader:
         with tag_state("untouched"):
             link = sense(reader, wait)
             tag = identify(link)
+            if isinstance(tag, Gen2Tag):
+                assert epc is not None
+                message = given_content(epc, user, tag)
             plan = plan_write(tag, message, allow_format=allow_format)
         for step in plan.irreversible:
             say(f"irreversible: {step}")
@@ -71,13 +98,20 @@ def write(device: str, ndef: str, allow_format: bool, dry_run: bool, wait: float
             "chip": tag.uid.hex(),
             "type": tag.chip_name,
             "page_writes": len(plan.steps),
-            "ndef": read_back.hex(),
+            **_written(tag, read_back),
             "simulated": reader.info.simulated,
         }
     if as_json:
         emit_json(value)
     else:
         say(f"wrote {len(message)} bytes to {tag.chip_name} {tag.uid.hex()}, read back and equal")
+
+
+def _written(tag: Tag, message: bytes) -> dict[str, object]:
+    if not isinstance(tag, Gen2Tag):
+        return {"ndef": message.hex()}
+    content = Gen2Content.from_bytes(message)
+    return {"epc": content.epc.hex(), "user": content.user.hex()}
 
 
 def _step_value(step: WriteStep) -> dict[str, object]:
@@ -101,3 +135,5 @@ def _tag_value(tag: Tag, *, simulated: bool) -> dict[str, object]:
 
 
 command.add_command(protect.command)
+command.add_command(tag_uhf.list_command)
+command.add_command(tag_uhf.kill_command)

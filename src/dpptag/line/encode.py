@@ -7,16 +7,16 @@ from collections.abc import Callable
 from enum import Enum, unique
 from typing import Final, Protocol
 
-from dpptag.codec.planner import Placement
-from dpptag.errors import LedgerConflict, TagLost, TagNak, TagSwapped, TagWriteFailed
+from dpptag.errors import LedgerConflict, TagLost, TagNak, TagRefused, TagSwapped, TagWriteFailed
 from dpptag.ledger import Ledger, Row
-from dpptag.line.compare import same_but_mirrored, same_statement
+from dpptag.line.compare import carries, same_but_mirrored, wrong_bytes
 from dpptag.line.guard import Guard
+from dpptag.line.plan import RowPlan
 from dpptag.line.rows import JobRow
 from dpptag.links import TagLink, TagReader
-from dpptag.model.identifiers import ChipNumber
+from dpptag.model.identifiers import ChipNumber, tid_serial_end
 from dpptag.model.outcome import RowState
-from dpptag.tags import ContentState, Tag, identify, write_and_verify
+from dpptag.tags import ContentState, Gen2Tag, Tag, identify, write_and_verify
 
 WRONG_BYTES: Final = 16
 """So many bytes of a message may be wrong and it is still the row's own, badly kept. Two signatures, of 64 bytes each,
@@ -26,6 +26,9 @@ APPROACH_TRIES: Final = 3
 """A hand that brings a tag passes the edge of the field; so often a tag may drop out while it is only read."""
 
 
+_FACTORY_EPCS: Final = (b"", b"\x00", b"\xe2")
+"""First byte of the EPC of a chip that nobody encoded: unprogrammed (TDS 14.2), or the head of its TID repeated."""
+
 CARRIES_OTHER: Final = "tag-carries-other"
 """Code of the one ledger conflict that is about a single tag: it ends neither a run nor a resolve."""
 
@@ -33,8 +36,8 @@ CARRIES_OTHER: Final = "tag-carries-other"
 class StatementMaker(Protocol):
     """Signs for one chip."""
 
-    def make(self, row: JobRow, placement: Placement, chip: ChipNumber) -> bytes:
-        """The NDEF message, of ``placement``'s level and digest width, for this row on this chip."""
+    def make(self, row: JobRow, planned: RowPlan, chip: ChipNumber) -> bytes:
+        """The message of this row for this chip: NDEF, or EPC and user bank (codec.gen2_content)."""
 
 
 class Judge(Protocol):
@@ -88,34 +91,53 @@ def approach(reader: TagReader, link: TagLink) -> tuple[TagLink, Tag]:
     return link, identify(link)
 
 
+def refuse_unnumbered(tag: Tag) -> None:
+    """Raises TagRefused for a Gen2 chip whose TID has no serial: a statement could not be bound to it."""
+    if isinstance(tag, Gen2Tag) and tid_serial_end(tag.uid) is None:
+        raise TagRefused(
+            "the TID of this chip has no serial: it cannot be told from others of its kind, and no statement be bound "
+            "to it",
+            code="chip-tid-unserialised",
+            action="take a chip with a serialised TID (XTID)",
+            chip=tag.uid.hex(),
+            tag_state="untouched",
+        )
+
+
 def is_blank(tag: Tag) -> bool:
-    """Formatted and empty, or never written: nothing of anybody's is lost by writing it."""
+    """Formatted and empty, or never written: nothing of anybody's is lost by writing it.
+
+    A Gen2 tag's user bank is then all zero, and its EPC the one from its factory: no header of the Tag Data Standard.
+    """
     if tag.content.state is ContentState.EMPTY:
-        return True
+        return not isinstance(tag, Gen2Tag) or tag.epc[:1] in _FACTORY_EPCS
     return tag.content.state is ContentState.UNFORMATTED and not any(tag.memory)
 
 
 def message_sha256(tag: Tag) -> bytes | None:
     """Of the message on the tag; None where there is none."""
-    return hashlib.sha256(tag.ndef).digest() if tag.ndef else None
+    return hashlib.sha256(tag.message).digest() if tag.message else None
 
 
 def standing(tag: Tag, row: Row) -> Standing:
     """Compare the tag with its row. Records behind the statement do not count: they are not the row's."""
-    if tag.ndef and row.message is not None and same_statement(tag.ndef, row.message):
+    if row.message is not None and carries(tag, row.message):
         return Standing.CARRIES
-    if not tag.ndef and tag.content.state is not ContentState.FOREIGN:
+    if tag.content.state is ContentState.TORN:
+        return Standing.NOT_BEGUN
+    if not tag.message and tag.content.state is not ContentState.FOREIGN:
         return Standing.NOT_BEGUN
     if row.former_sha256 is not None and message_sha256(tag) == row.former_sha256:
         return Standing.NOT_BEGUN
-    if row.state is RowState.WRITING and tag.ndef and row.message is not None and _nearly(tag.ndef, row.message):
+    if row.state is RowState.WRITING and row.message is not None and _nearly(tag, row.message):
         return Standing.NOT_BEGUN
     return Standing.OTHER
 
 
-def _nearly(found: bytes, wanted: bytes) -> bool:
+def _nearly(tag: Tag, wanted: bytes) -> bool:
     """A write that was cut off before its read-back may have left wrong cells."""
-    return len(found) == len(wanted) and sum(a != b for a, b in zip(found, wanted, strict=True)) <= WRONG_BYTES
+    wrong = wrong_bytes(tag, wanted)
+    return wrong is not None and wrong <= WRONG_BYTES
 
 
 def finish(
@@ -145,7 +167,8 @@ def finish(
         if found is Standing.CARRIES:
             read = _read_again(link, tag)
         else:
-            read = write_and_verify(link, tag, message, allow_format=allow_format)
+            passwords = guard.passwords(tag) if guard is not None else None
+            read = write_and_verify(link, tag, message, allow_format=allow_format, passwords=passwords)
             laps.lap("write")
         if row.state is RowState.WRITING:
             row = ledger.mark_written(row.id)
@@ -170,14 +193,14 @@ def _read_again(link: TagLink, tag: Tag) -> bytes:
     """The message once more after the field was off: a cell can read right for as long as the chip has power."""
     link.reselect()
     again = identify(link)
-    if again.uid != tag.uid or not again.ndef or not tag.ndef or not same_but_mirrored(again.ndef, tag.ndef):
+    if again.uid != tag.uid or not again.message or not same_but_mirrored(again, tag):
         raise TagWriteFailed(
             "the message on the tag did not last: it reads otherwise after the field was off",
             action="lay the tag on the reader again: its message is then written once more",
             chip=tag.uid.hex(),
             tag_state="written-unverified",
         )
-    return again.ndef
+    return again.message
 
 
 def carries_other(tag: Tag, row: Row) -> LedgerConflict:

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Protocol
 
 from dpptag.errors import LedgerConflict, TagWriteFailed
 from dpptag.ledger import Row
-from dpptag.line.compare import same_statement
+from dpptag.line.compare import carries
 from dpptag.links import TagLink
 from dpptag.tags import (
-    Content,
-    ContentState,
+    Gen2Tag,
+    Passwords,
     Protection,
     ProtectionPlan,
     Tag,
     TagKeys,
+    as_written,
+    derive_passwords,
     identify,
     plan_protection,
     protect,
@@ -31,6 +32,9 @@ class Guard(Protocol):
         Raises TagRefused where the chip does not offer what the job asks for.
         """
 
+    def passwords(self, tag: Tag) -> Passwords | None:
+        """What a Gen2 tag gets before its EPC; None for other tags, and where the job sets none."""
+
     def protect(self, link: TagLink, row: Row) -> None:
         """Take every step that the tag still lacks, each read back, and prove the whole; may be called again."""
 
@@ -43,8 +47,12 @@ class TagGuard:
         self._keys = keys
 
     def commitment(self, tag: Tag, message: bytes) -> str:
-        written = replace(tag, content=Content(ContentState.MESSAGE, message))
-        return self._committed(plan_protection(written, self._protection, self._keys))
+        return self._committed(plan_protection(as_written(tag, message), self._protection, self._keys))
+
+    def passwords(self, tag: Tag) -> Passwords | None:
+        if not isinstance(tag, Gen2Tag) or not self._protection.password or self._keys is None:
+            return None
+        return derive_passwords(tag.uid, self._keys)
 
     def _committed(self, plan: ProtectionPlan) -> str:
         asked = [name for name in ("password", "sun") if getattr(self._protection, name)]
@@ -53,7 +61,7 @@ class TagGuard:
 
     def protect(self, link: TagLink, row: Row) -> None:
         tag = identify(link)
-        if not tag.ndef or row.message is None or not same_statement(tag.ndef, row.message):
+        if row.message is None or not carries(tag, row.message):
             raise TagWriteFailed(
                 "the tag does not hold its statement any more: it is not protected",
                 action="lay the tag on the reader again; if it stays so: dpptag line resolve JOB.toml",

@@ -9,7 +9,7 @@
     passport = "passports/{serial}.json"     # for rows without a passport column; also {gtin} and {batch}
 
     [statement]
-    level = "minimal"                        # lowest level allowed; the richest that fits is written
+    level = "minimal"                        # lowest level allowed; the richest that fits is written ("bare": UHF)
     digest = 16                              # 0, 16 or 32: least bytes of the passport's digest
 
     [signing]
@@ -22,7 +22,13 @@
     root = "root.pub"
 
     [chips]
-    allowed = ["NTAG213", "NTAG215"]         # every row must fit every one of them
+    allowed = ["NTAG213", "NTAG215"]         # every row must fit every one of them; NFC chips, or UHF (Gen2) chips
+
+    [epc]                                    # UHF chips alone
+    scheme = "auto"                          # the smallest that carries the serial exactly; or SGTIN-96, SGTIN++, ...
+    filter = 1                               # 0 to 7: 1 retail item, 2 full case, 6 unit load (TDS table 10-1)
+    company_prefix_digits = 7                # for SGTIN-96 and SGTIN-198: how long your GS1 company prefix is
+    host = "id.example.com"                  # left out: the EPC names no host, its link is one of id.gs1.org
 
     [line]
     stop_after_failures = 3                  # so many failed tags in a row stop the run
@@ -50,10 +56,11 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from dpptag.codec.layout import SUN_QUERY
 from dpptag.errors import JobError
 from dpptag.ledger import Item, JobEntry
+from dpptag.line.epc_rules import EpcRules
 from dpptag.line.rows import JobRow, RowRules, read_rows
 from dpptag.model.outcome import RowState
 from dpptag.model.statement import LAST_SLOT, Level
-from dpptag.tags import CHIP_ROOMS, Lock, Protection, cannot_protect
+from dpptag.tags import CHIP_ROOMS, GEN2_CHIPS, Lock, Protection, cannot_protect
 
 JOB_FILE_LIMIT: Final = 64 * 1024
 """Bytes; a job file has some thirty lines."""
@@ -73,7 +80,7 @@ class _JobSection(_Section):
 
 
 class _StatementSection(_Section):
-    level: Literal["minimal", "compact", "full"] = "minimal"
+    level: Literal["bare", "minimal", "compact", "full"] = "minimal"
     digest: Literal[0, 16, 32] = 0
 
 
@@ -90,6 +97,13 @@ class _TrustSection(_Section):
 
 class _ChipsSection(_Section):
     allowed: Annotated[list[str], Field(min_length=1)]
+
+
+class _EpcSection(_Section):
+    scheme: Literal["auto", "SGTIN-96", "SGTIN-198", "SGTIN+", "SGTIN++"] = "auto"
+    filter: Annotated[int, Field(ge=0, le=7)] = 1
+    company_prefix_digits: Annotated[int, Field(ge=6, le=12)] | None = None
+    host: Annotated[str, Field(min_length=1, max_length=63)] | None = None
 
 
 class _LineSection(_Section):
@@ -112,6 +126,7 @@ class _JobFile(_Section):
     signing: _SigningSection
     trust: _TrustSection | None = None
     chips: _ChipsSection
+    epc: _EpcSection | None = None
     line: _LineSection = _LineSection()
     protect: _ProtectSection = _ProtectSection()
 
@@ -152,6 +167,7 @@ class Job:
     signing: Signing
     trust: TrustFiles | None
     chips: tuple[str, ...]
+    epc: EpcRules | None
     stop_after_failures: int
     overwrite: bool
     allow_format: bool
@@ -169,6 +185,11 @@ class Job:
         return row.identity + self.mirrored
 
     @property
+    def is_uhf(self) -> bool:
+        """Its tags are Gen2 tags: the identity is an EPC, the statement stands in the user bank."""
+        return self.epc is not None
+
+    @property
     def mirrored(self) -> str:
         """What stands behind every identity and is not signed."""
         return SUN_QUERY if self.protection.sun else ""
@@ -183,7 +204,8 @@ def read_job(path: Path) -> Job:
     content = _read(path, JOB_FILE_LIMIT)
     file = _parse(path, content)
     folder = path.parent
-    rules = RowRules(folder, file.job.link, file.job.passport)
+    epc = _epc_rules(file)
+    rules = RowRules(folder, file.job.link if epc is None else epc.link, file.job.passport, epc is not None)
     rows_path = folder / file.job.rows
     rows, rows_sha256 = read_rows(rows_path, rules)
     signing = Signing(
@@ -207,6 +229,7 @@ def read_job(path: Path) -> Job:
         signing=signing,
         trust=trust,
         chips=tuple(file.chips.allowed),
+        epc=epc,
         stop_after_failures=file.line.stop_after_failures,
         overwrite=file.line.overwrite,
         allow_format=file.line.format,
@@ -248,7 +271,7 @@ def _complaint(place: tuple[int | str, ...], kind: str, text: str) -> str:
 
 def _check_together(path: Path, file: _JobFile) -> None:
     """What single keys cannot tell."""
-    known = list(CHIP_ROOMS)
+    known = [*CHIP_ROOMS, *GEN2_CHIPS]
     strange = [name for name in file.chips.allowed if name not in known]
     if strange:
         raise JobError(
@@ -258,6 +281,7 @@ def _check_together(path: Path, file: _JobFile) -> None:
             file=str(path),
             key="chips.allowed",
         )
+    _check_carrier(path, file)
     if file.statement.level == "full" and file.statement.digest not in (0, 32):
         raise JobError(
             f"{path.name}: statement.digest: level full always carries 32 bytes, not {file.statement.digest}",
@@ -279,6 +303,40 @@ def _check_together(path: Path, file: _JobFile) -> None:
                 key="protect",
                 chip=name,
             )
+
+
+def _epc_rules(file: _JobFile) -> EpcRules | None:
+    if not all(name in GEN2_CHIPS for name in file.chips.allowed):
+        return None
+    epc = file.epc or _EpcSection()
+    scheme = None if epc.scheme == "auto" else epc.scheme
+    return EpcRules(scheme, epc.filter, epc.company_prefix_digits, epc.host)
+
+
+def _check_carrier(path: Path, file: _JobFile) -> None:
+    """A job writes NFC tags or UHF tags: a reader for both does not exist, and their identities differ."""
+    uhf = [name for name in file.chips.allowed if name in GEN2_CHIPS]
+    if uhf and len(uhf) != len(file.chips.allowed):
+        raise JobError(
+            f"{path.name}: chips.allowed: {', '.join(uhf)} are UHF chips, the others NFC chips: a job has one kind",
+            code="job-chip",
+            action="make one job for each",
+            file=str(path),
+            key="chips.allowed",
+        )
+    wrong: tuple[str, str, str] | None = None
+    if uhf and file.job.link is not None:
+        wrong = "job.link", "a UHF tag holds an EPC, no link", "leave it out; for a host of your own set epc.host"
+    elif not uhf and file.epc is not None:
+        wrong = "epc", "the section is for UHF chips, and the job names NFC chips", "leave the section out"
+    elif not uhf and file.statement.level == "bare":
+        wrong = "statement.level", "bare is for UHF chips with a user bank of 512 bits", 'set level = "minimal"'
+    elif file.statement.level == "bare" and file.statement.digest:
+        wrong = "statement.digest", "level bare carries no digest", "set digest = 0"
+    if wrong is not None:
+        raise JobError(
+            f"{path.name}: {wrong[0]}: {wrong[1]}", code="job-carrier", action=wrong[2], file=str(path), key=wrong[0]
+        )
 
 
 def _protection(section: _ProtectSection) -> Protection:

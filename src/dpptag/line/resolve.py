@@ -8,6 +8,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Final
 
+from dpptag.codec.gen2_content import Gen2Content
 from dpptag.codec.layout import read_ndef
 from dpptag.errors import (
     CodecError,
@@ -22,16 +23,26 @@ from dpptag.errors import (
     VerificationError,
 )
 from dpptag.ledger import Ledger, Row
-from dpptag.line.encode import APPROACH_TRIES, CARRIES_OTHER, Judge, Laps, Standing, approach, finish, standing
+from dpptag.line.encode import (
+    APPROACH_TRIES,
+    CARRIES_OTHER,
+    Judge,
+    Laps,
+    Standing,
+    approach,
+    finish,
+    refuse_unnumbered,
+    standing,
+)
 from dpptag.line.feed import Found, Phase, TagFeed
 from dpptag.line.guard import Guard
 from dpptag.line.records import TagRecord, tag_record
 from dpptag.links import TagReader
 from dpptag.model.identifiers import ChipNumber
 from dpptag.model.outcome import RowState, TagOutcome
-from dpptag.tags import Tag
+from dpptag.tags import Gen2Tag, Tag
 
-_CHIP: Final = re.compile(r"[0-9A-Fa-f]{14}|[0-9A-Fa-f]{16}|[0-9A-Fa-f]{20}")
+_CHIP: Final = re.compile(r"[0-9A-Fa-f]{14}|[0-9A-Fa-f]{16}|[0-9A-Fa-f]{20}|(?:[0-9A-Fa-f]{4}){6,13}")
 _ROW: Final = re.compile(r"(?:(?P<job>[^:]+):)?(?P<number>[0-9]{1,9})", re.ASCII)
 
 
@@ -118,6 +129,7 @@ class Resolver:
                 raise found.refusal
             link, tag = approach(self._feed.reader, found.link)
             self._feed.holds(tag.uid.hex())
+            refuse_unnumbered(tag)
             laps.lap("identify")
             row = self._waiting.get(ChipNumber(tag.uid))
             if row is None:
@@ -207,6 +219,8 @@ def void_row(ledger: Ledger, row: Row, reason: str, tag: Tag | None = None) -> R
 def _is_gone(tag: Tag, row: Row) -> bool:
     if row.chip is None or row.message is None or tag.uid != row.chip.octets or standing(tag, row) is Standing.CARRIES:
         return False
+    if isinstance(tag, Gen2Tag):
+        return _no_word_left(tag, row.message)
     try:
         statement = read_ndef(row.message).statement
     except CodecError:
@@ -216,3 +230,14 @@ def _is_gone(tag: Tag, row: Row) -> bool:
     # Any four bytes of it (one page) would show that the write had begun to reach the signature.
     signature = statement.signature if statement else row.message
     return not any(signature[at : at + 4] in tag.memory for at in range(len(signature) - 3))
+
+
+def _no_word_left(tag: Gen2Tag, message: bytes) -> bool:
+    """Words are written one by one: not one of the row's may stand in its place. Word 0, a DSFID and head, tells
+    nothing; a word that happens to be the same costs an entry in the revocation list, no more."""
+    try:
+        wanted = Gen2Content.from_bytes(message).user
+    except CodecError:
+        return False
+    places = range(2, len(wanted), 2)
+    return not any(tag.user[at : at + 2] == wanted[at : at + 2] != b"\0\0" for at in places)

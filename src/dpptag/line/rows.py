@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
@@ -28,16 +28,23 @@ _NOT_OF_THE_ITEM: Final = ("10", "22")
 
 @dataclass(frozen=True, slots=True)
 class RowRules:
-    """What a job says about all of its rows. ``link`` is host and stem; ``passport`` a pattern below ``folder``."""
+    """What a job says about all of its rows. ``link`` is host and stem; ``passport`` a pattern below ``folder``.
+
+    ``epc``: the tags hold EPCs, so a row is a GTIN with its serial, and its identity the link that the EPC stands for.
+    """
 
     folder: Path
     link: str | None
     passport: str | None
+    epc: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class JobRow:
-    """One item. ``identity`` is the URI as it will stand on the tag; ``link`` is None for a URI without a GS1 key."""
+    """One item. ``identity`` is the URI as it will stand on the tag, or the link that the tag's EPC stands for.
+
+    ``link`` is None for a URI without a GS1 key.
+    """
 
     number: int
     line: int
@@ -79,7 +86,7 @@ def read_rows(path: Path, rules: RowRules) -> tuple[tuple[JobRow, ...], bytes]:
 
 
 def _checked(cells: Cells, rules: RowRules) -> JobRow:
-    identity, link = _identity(cells.values, rules)
+    identity, link = (_epc_identity if rules.epc else _identity)(cells.values, rules)
     passport = _passport_path(cells.values, rules, link)
     try:
         pointer = read_passport(_read(passport, PASSPORT_LIMIT))
@@ -104,6 +111,16 @@ def _identity(values: Mapping[str, str], rules: RowRules) -> tuple[str, DigitalL
         raise JobError("rows with gtin and serial need job.link, the host of their links", code="rows")
     ais = {"01": gtin14(gtin), **({"10": batch} if batch else {}), "21": serial}
     uri = build(rules.link, ais)
+    return uri, parse(uri)
+
+
+def _epc_identity(values: Mapping[str, str], rules: RowRules) -> tuple[str, DigitalLink]:
+    """GTIN and serial, given as such or by a link whose host and batch the EPC does not carry."""
+    found = _identity(values, replace(rules, epc=False))[1]
+    if found is None or found.key_ai != "01" or found.serial is None:
+        raise JobError("an EPC of these schemes names a GTIN and a serial: give both", code="rows")
+    assert rules.link is not None
+    uri = build(rules.link, {"01": found.key_value, "21": found.serial})
     return uri, parse(uri)
 
 

@@ -35,6 +35,7 @@ from dpptag.line.encode import (
     finish,
     is_blank,
     message_sha256,
+    refuse_unnumbered,
     standing,
 )
 from dpptag.line.feed import Found, Phase, TagFeed
@@ -193,6 +194,7 @@ class Session:
         link, tag = approach(self._feed.reader, turn.found.link)
         turn.tag = tag
         self._feed.holds(tag.uid.hex())
+        refuse_unnumbered(tag)
         turn.laps.lap("identify")
         turn.row = row = self._ledger.row_by_chip(ChipNumber(tag.uid))
         if row is None:
@@ -211,7 +213,7 @@ class Session:
         return self._already_done(tag, row)
 
     def _already_done(self, tag: Tag, row: Row) -> TagOutcome:
-        if standing(tag, row) is not Standing.CARRIES or tag.ndef is None:
+        if standing(tag, row) is not Standing.CARRIES or tag.message is None:
             raise TagRefused(
                 f"this tag was finished as row {row.item.number} and no longer holds its statement",
                 code="tag-changed",
@@ -219,7 +221,7 @@ class Session:
                 chip=tag.uid.hex(),
                 tag_state="unknown",
             )
-        self._judge.judge(tag.ndef, ChipNumber(tag.uid))
+        self._judge.judge(tag.message, ChipNumber(tag.uid))
         return TagOutcome.ALREADY_DONE
 
     def _encode(self, turn: Turn, link: TagLink, tag: Tag) -> TagOutcome:
@@ -227,9 +229,9 @@ class Session:
         chip = ChipNumber(tag.uid)
         turn.row = row = self._reserve(chip)
         job_row = self._rows[row.item.number]
-        placement = self._plan.placement(job_row, tag.chip_name)
+        planned = self._plan.row_plan(job_row, tag.chip_name)
         # A tag that carried a statement before may carry records of others behind it: they stay (tag-format.md 4).
-        message = with_later_records(self._maker.make(job_row, placement, chip), later_records(tag.ndef or b""))
+        message = with_later_records(self._maker.make(job_row, planned, chip), later_records(tag.ndef or b""))
         plan_write(
             tag, message, allow_format=self._job.allow_format
         )  # refuses locks and passwords before the row is bound to this chip
@@ -238,7 +240,7 @@ class Session:
             row.id,
             chip,
             message,
-            placement.level.value,
+            planned.placement.level.value,
             former_sha256=message_sha256(tag),
             protection=self._guard.commitment(tag, message) if self._guard else None,
         )

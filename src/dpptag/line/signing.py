@@ -8,20 +8,21 @@ from typing import Final
 
 from dpptag.codec import statement as codec
 from dpptag.codec.cose import sig_structure
-from dpptag.codec.layout import read_ndef
-from dpptag.codec.planner import Placement
+from dpptag.codec.gen2_content import Gen2Content
+from dpptag.codec.layout import BARE_BANK_BYTES, build_user_bank, read_ndef, read_user_bank
 from dpptag.crypto import PublicKey, Signer
 from dpptag.errors import BadSignature, CodecError, Forged, LinkError, TrustDataError, Unreadable, Unsigned
 from dpptag.line.job import Job
+from dpptag.line.plan import RowPlan
 from dpptag.line.rows import JobRow
 from dpptag.line.table import collected
-from dpptag.model.identifiers import ChipNumber
-from dpptag.model.statement import SECONDS_A_DAY
+from dpptag.model.identifiers import LONGEST_UID, ChipNumber
+from dpptag.model.statement import SECONDS_A_DAY, Level, Statement
 from dpptag.trust.issuers import Issuer, KeyStatus
 from dpptag.trust.scopes import gs1_digits
 from dpptag.trust.signing import carrier_content, sign_statement
 from dpptag.trust.store import TrustStore
-from dpptag.trust.verification import Findings, check_nfc
+from dpptag.trust.verification import Findings, check_nfc, check_uhf
 
 _NEW_BUNDLE: Final = "put the key into the trust data: dpptag trust add-issuer, then dpptag trust sign"
 
@@ -45,11 +46,12 @@ class KeyStatementMaker:
         self._now = now
         self._mirrored = mirrored
 
-    def make(self, row: JobRow, placement: Placement, chip: ChipNumber) -> bytes:
+    def make(self, row: JobRow, planned: RowPlan, chip: ChipNumber) -> bytes:
+        placement, identity = planned.placement, planned.identity
         statement = sign_statement(
             self._signer,
             self._slot,
-            row.identity,
+            identity,
             chip,
             level=placement.level,
             digest=row.pointer.digest,
@@ -57,7 +59,9 @@ class KeyStatementMaker:
             issued_at=int(self._now().timestamp()),
             content_type=row.pointer.media_type,
         )
-        return carrier_content(row.identity + self._mirrored, statement)
+        if isinstance(identity, bytes):
+            return Gen2Content(identity, build_user_bank(statement)).to_bytes()
+        return carrier_content(identity + self._mirrored, statement)
 
 
 class TrustJudge:
@@ -68,7 +72,12 @@ class TrustJudge:
         self._now = now
 
     def judge(self, message: bytes, chip: ChipNumber) -> None:
-        check_nfc(message, chip.octets, self._trust, day_of(self._now()), Findings())
+        today = day_of(self._now())
+        if len(chip.octets) <= LONGEST_UID:
+            check_nfc(message, chip.octets, self._trust, today, Findings())
+            return
+        content = _gen2_content(message)
+        check_uhf(content.epc, content.user, chip.octets, self._trust, today, Findings())
 
 
 class KeyJudge:
@@ -80,20 +89,35 @@ class KeyJudge:
 
     def judge(self, message: bytes, chip: ChipNumber) -> None:
         """Raises Unreadable, Unsigned or Forged."""
-        try:
-            content = read_ndef(message)
-        except CodecError as exc:
-            raise Unreadable(exc.message, check=2, code=exc.code) from exc
-        statement = content.statement
+        identity, statement = self._read(message, chip)
         if statement is None:
             raise Unsigned("a pointer without a statement", check=2)
         if statement.slot not in (None, self._slot) or not self._key.supports(statement.algorithm):
             raise Forged("the statement names another key than the job's", check=5, code="key-other")
-        aad = codec.external_aad(content.identity, chip.octets)
+        aad = codec.external_aad(identity, chip.octets)
         try:
             self._key.verify(statement.signature, sig_structure(statement.protected, aad, statement.payload))
         except BadSignature as exc:
             raise Forged("the signature is false under the job's key", check=6, code="signature-false") from exc
+
+    def _read(self, message: bytes, chip: ChipNumber) -> tuple[str | bytes, Statement | None]:
+        try:
+            if len(chip.octets) <= LONGEST_UID:
+                ndef = read_ndef(message)
+                return ndef.identity, ndef.statement
+            content = _gen2_content(message)
+            if len(content.user) == BARE_BANK_BYTES:  # nothing else fits such a bank
+                return content.epc, codec.bare_statement(content.user, self._slot)
+            return content.epc, read_user_bank(content.user)
+        except CodecError as exc:
+            raise Unreadable(exc.message, check=2, code=exc.code) from exc
+
+
+def _gen2_content(message: bytes) -> Gen2Content:
+    try:
+        return Gen2Content.from_bytes(message)
+    except CodecError as exc:
+        raise Unreadable(exc.message, check=2, code=exc.code) from exc
 
 
 def check_trust(job: Job, trust: TrustStore, key: PublicKey, today: int) -> None:
@@ -118,7 +142,8 @@ def check_trust(job: Job, trust: TrustStore, key: PublicKey, today: int) -> None
             errors.append(f"line {row.line}: the trust data has no issuer for {row.identity}")
             continue
         if issuer.name not in judged:
-            judged[issuer.name] = _key_trouble(trust, issuer, job.signing.slot, key, today)
+            bare = job.level is Level.BARE
+            judged[issuer.name] = _key_trouble(trust, issuer, job.signing.slot, key, today, bare=bare)
         trouble = judged[issuer.name]
         if trouble:
             errors.append(f"line {row.line}: {trouble}")
@@ -134,7 +159,7 @@ def _issuer(trust: TrustStore, identity: str) -> Issuer | None:
     return trust.issuer_by_uri(identity) if digits is None else trust.issuer_by_digits(digits)
 
 
-def _key_trouble(trust: TrustStore, issuer: Issuer, slot: int, key: PublicKey, today: int) -> str | None:
+def _key_trouble(trust: TrustStore, issuer: Issuer, slot: int, key: PublicKey, today: int, *, bare: bool) -> str | None:
     known = trust.key(issuer, slot)
     if known is None:
         return f"{issuer.name} has no key in slot {slot}"
@@ -144,4 +169,6 @@ def _key_trouble(trust: TrustStore, issuer: Issuer, slot: int, key: PublicKey, t
         return f"the key in slot {slot} of {issuer.name} is {known.status.name.lower()}"
     if not known.covers(today):
         return f"the key in slot {slot} of {issuer.name} is outside its signing period today"
+    if bare and not known.allows_bare:
+        return f"the key in slot {slot} of {issuer.name} is not allowed for bare signatures in the trust data"
     return None

@@ -1,0 +1,134 @@
+"""Scanning a UHF field: every Gen2 tag in it gets one verdict, however many there are and however often they are heard.
+
+A tag is known by its TID. Two tags with the same EPC are both judged: one of them is a copy.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator
+from typing import Final
+
+from dpptag.errors import DeviceLost, TagError, TagNak
+from dpptag.links import Gen2Reader
+from dpptag.links.gen2 import Sighting
+from dpptag.model.verdict import Report
+from dpptag.tags import Gen2Tag, identify
+from dpptag.trust.store import TrustStore
+from dpptag.trust.verification import judge_uhf, unreadable
+
+_LOG: Final = logging.getLogger(__name__)
+
+ATTEMPTS: Final = 3
+"""One exchange in fifty fails with a tag well placed, one in five with a tag badly placed: so often it is tried."""
+
+_MISSES_TO_BE_GONE: Final = 2
+"""Rounds in a row without an EPC after which it may be another tag that brings it back."""
+
+_LOOKS_FOR_A_TWIN: Final = 4
+"""Of two tags with one EPC either may answer: so many looks for each reply in a round find both, all but surely."""
+
+
+class _Seen:
+    """What is known of one EPC: the chips behind it, and for how many rounds it has not been heard."""
+
+    def __init__(self) -> None:
+        self.chips: set[bytes] = set()
+        self.failures = 0
+        self.misses = 0
+        self.settled = False
+
+
+class UhfScan:
+    """One run over a field. ``today`` is asked for every tag: a scanner runs over midnight."""
+
+    def __init__(self, reader: Gen2Reader, trust: TrustStore, today: Callable[[], int]) -> None:
+        self._reader = reader
+        self._trust = trust
+        self._today = today
+        self._seen: dict[bytes, _Seen] = {}
+        self._reported: set[bytes] = set()
+        self.rounds = 0
+
+    def round(self) -> Iterator[Report]:
+        """One inventory round, and a report for every chip in it that has none yet. Raises DeviceError."""
+        sightings = self._reader.inventory()
+        self.rounds += 1
+        heard = {sighting.epc for sighting in sightings}
+        for epc, seen in self._seen.items():
+            seen.misses = 0 if epc in heard else seen.misses + 1
+            if seen.misses >= _MISSES_TO_BE_GONE:
+                seen.settled, seen.failures = False, 0
+        for sighting in sightings:
+            seen = self._seen.setdefault(sighting.epc, _Seen())
+            if not seen.settled:
+                yield from self._look(sighting, seen)
+
+    def _look(self, sighting: Sighting, seen: _Seen) -> Iterator[Report]:
+        looks = 1 if sighting.replies < 2 else sighting.replies * _LOOKS_FOR_A_TWIN
+        for _ in range(looks):
+            try:
+                found = self._read(sighting)
+            except DeviceLost:
+                raise
+            except TagError as error:
+                seen.failures += 1
+                if seen.failures >= ATTEMPTS and not seen.chips:
+                    seen.settled = True
+                    yield self._unreadable(sighting, error)
+                if seen.failures >= ATTEMPTS:
+                    break
+                continue
+            seen.chips.add(found.uid)
+            if found.uid in self._reported:
+                continue
+            self._reported.add(found.uid)
+            yield self._judged(found, sighting, seen)
+        seen.settled = seen.settled or bool(seen.chips)
+
+    def _read(self, sighting: Sighting) -> Gen2Tag:
+        tag = identify(self._reader.select(sighting))
+        if not isinstance(tag, Gen2Tag):
+            raise TagNak("the module gave no Gen2 tag")
+        return tag
+
+    def _judged(self, tag: Gen2Tag, sighting: Sighting, seen: _Seen) -> Report:
+        report = judge_uhf(tag.epc, tag.user, tag.uid, self._trust, self._today())[0]
+        if sighting.replies > 1 or len(seen.chips) > 1:
+            twin = "another tag in the field has the same EPC"
+            report = report._replace(warnings=(*report.warnings, twin))
+        return report
+
+    def _unreadable(self, sighting: Sighting, error: TagError) -> Report:
+        _LOG.info("EPC %s: %s", sighting.epc.hex(), error.message)
+        report = unreadable(f"the tag does not answer: {error.message}", error.code, None, self._trust, self._today())
+        return report._replace(identity=sighting.epc.hex())
+
+
+def scan_uhf(
+    reader: Gen2Reader,
+    trust: TrustStore,
+    today: Callable[[], int],
+    monotonic: Callable[[], float],
+    idle_seconds: float | None = None,
+) -> Iterator[Report]:
+    """One Report a chip, until ``idle_seconds`` pass without a new one (None: for ever). Raises DeviceError.
+
+    A reader that was pulled is found again by the next round where it can be; what was in hand is looked at anew.
+    """
+    scanning = UhfScan(reader, trust, today)
+    last = monotonic()
+    losses = 0
+    while True:
+        try:
+            for report in scanning.round():
+                last = monotonic()
+                losses = 0
+                yield report
+                last = monotonic()
+        except DeviceLost:
+            losses += 1
+            if losses >= ATTEMPTS:
+                raise
+        if idle_seconds is not None and monotonic() - last >= idle_seconds:
+            return
