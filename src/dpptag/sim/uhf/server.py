@@ -212,13 +212,24 @@ class SimulatedModule:
                 return
             while data:
                 length = len(data) if self._pieces is None else self._pieces.randint(1, _LONGEST_PIECE)
-                os.write(self._master, data[:length])
-                data = data[length:]
-                if data:
+                data = data[self._written(data[:length]) :]
+                if data and self._pieces is not None:
                     select.select([self._stop_read], [], [], _PIECES_APART_MS / 1000)
         except OSError as exc:
             if exc.errno != errno.EIO:
                 raise
+
+    def _written(self, data: bytes) -> int:
+        """How much the host's buffer took; all of it, were it told to stop or did the host leave meanwhile."""
+        try:
+            return os.write(self._master, data)
+        except BlockingIOError:
+            poll = select.poll()
+            poll.register(self._master, select.POLLOUT)
+            poll.register(self._stop_read, select.POLLIN)
+            events = dict(poll.poll())
+            gone = self._stop_read in events or events.get(self._master, 0) & (select.POLLHUP | select.POLLERR)
+            return len(data) if gone else 0
 
 
 def _new_port() -> tuple[int, str]:
@@ -227,6 +238,7 @@ def _new_port() -> tuple[int, str]:
     tty.setraw(slave)
     path = os.ttyname(slave)
     os.close(slave)
+    os.set_blocking(master, False)  # a host that asks for much and reads nothing may not stop the module's thread
     return master, path
 
 

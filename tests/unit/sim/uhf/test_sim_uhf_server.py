@@ -162,6 +162,21 @@ def test_a_change_is_in_the_state_file_before_its_answer_and_survives_a_kill(tmp
         assert sim.field.tags[0].user[:2] == b"\xca\xfe"
 
 
+def test_a_host_that_does_not_read_a_thousand_answers_stops_nothing() -> None:
+    with start_uhf("m100", "tags=UCODE-7xm*1000&mode=field") as sim:
+        with opened(sim.path) as port:
+            os.write(port, ROUND)
+            while not sim.host_commands:
+                os.sched_yield()
+        assert sim.unused.wait(10)
+        with opened(sim.path) as port:
+            assert len(asked(port, ROUND, 24_000)) == 24_000
+            os.write(port, ROUND)
+            while sim.host_commands < 3:
+                os.sched_yield()
+            sim.close()
+
+
 def test_every_family_has_its_emulator() -> None:
     for family in EMULATORS:
         with start_uhf(family) as sim:
