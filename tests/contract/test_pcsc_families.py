@@ -5,7 +5,7 @@ import pytest
 from dpptag import tags
 from dpptag.devices.pcsc_driver import PcscReader
 from dpptag.errors import TagNak, TagRefused
-from dpptag.links.nfc import TagLink, Technology, Type5Link
+from dpptag.links import TagLink, Technology, Type5Link
 from tests.pcsc_rig import PcscRig, pcsc_rig
 
 MESSAGE = bytes.fromhex("D1010D5504652E636F6D2F706173733F31")

@@ -8,14 +8,38 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
+from dataclasses import replace
 from types import MappingProxyType
 from typing import Final
 
 from dpptag.errors import TagRefused, TagSwapped, TagWriteFailed
 from dpptag.links import TagLink, Technology
-from dpptag.tags import type2, type2_protection, type3, type3_memory, type4, type4_tag, type5, type5_memory
+from dpptag.tags import (
+    gen2,
+    gen2_protection,
+    type2,
+    type2_protection,
+    type3,
+    type3_memory,
+    type4,
+    type4_tag,
+    type5,
+    type5_memory,
+)
+from dpptag.tags.gen2_chips import BY_NAME as GEN2_CHIPS
+from dpptag.tags.gen2_chips import Gen2Chip
+from dpptag.tags.gen2_memory import Gen2Tag
+from dpptag.tags.gen2_protection import derive_passwords, kill_chip
 from dpptag.tags.offers import cannot_protect
-from dpptag.tags.protection import Lock, Protection, ProtectionPlan, ProtectionStep, TagKeys
+from dpptag.tags.protection import (
+    POLICIES,
+    Lock,
+    Passwords,
+    Protection,
+    ProtectionPlan,
+    ProtectionStep,
+    TagKeys,
+)
 from dpptag.tags.tag import Content, ContentState, WritePlan, WriteStep, refusal
 from dpptag.tags.tlv import message_room
 from dpptag.tags.type2_memory import CHIPS, ChipType, Type2Tag, chip_by_name, chip_by_version
@@ -25,9 +49,10 @@ from dpptag.tags.type5 import Type5Tag
 
 _LOG: Final = logging.getLogger(__name__)
 
-Tag = Type2Tag | Type3Tag | Type4Tag | Type5Tag
+Tag = Type2Tag | Type3Tag | Type4Tag | Type5Tag | Gen2Tag
 """A tag as it was read, once; all have ``uid``, ``chip_name``, ``capacity``, ``message_room``, ``content``, ``ndef``,
-``memory`` (the data area as read), ``writable`` and ``technology``."""
+``message`` (what the ledger keeps: the NDEF message, of a Gen2 tag its EPC and user bank), ``memory`` (the data area as
+read), ``writable`` and ``technology``."""
 
 
 CHIP_ROOMS: Final[Mapping[str, int]] = MappingProxyType(
@@ -36,7 +61,7 @@ CHIP_ROOMS: Final[Mapping[str, int]] = MappingProxyType(
     | type4_tag.MESSAGE_ROOMS
     | {chip.name: message_room(chip.area_bytes) for chip in type5_memory.CHIPS}
 )
-"""The chips that may be written, by name, and the longest NDEF message of each in bytes.
+"""The NFC chips that may be written, by name, and the longest NDEF message of each in bytes.
 
 Of a DESFire it is that of the file that a format makes; one with a smaller file is refused when it is met.
 """
@@ -50,15 +75,32 @@ def identify(link: TagLink) -> Tag:
         return type3.identify(link)
     if link.technology is Technology.TYPE4:
         return type4.identify(link)
-    return type5.identify(link)
+    if link.technology is Technology.TYPE5:
+        return type5.identify(link)
+    return gen2.identify(link)
 
 
-def plan_write(tag: Tag, message: bytes, *, allow_format: bool = False, rewrite: bool = False) -> WritePlan:
+def as_written(tag: Tag, message: bytes) -> Tag:
+    """``tag`` as it is to a plan of its protection once it holds ``message``; pure."""
+    if isinstance(tag, Gen2Tag):
+        return gen2.as_written(tag, message)
+    return replace(tag, content=Content(ContentState.MESSAGE, message))
+
+
+def plan_write(
+    tag: Tag,
+    message: bytes,
+    *,
+    allow_format: bool = False,
+    rewrite: bool = False,
+    passwords: Passwords | None = None,
+) -> WritePlan:
     """The writes that leave ``tag`` with exactly ``message``; pure, nothing is sent.
 
     What already holds its bytes is left out; ``rewrite`` writes all of the message again, for cells that did not keep
-    it. A tag that is not formatted is written only with ``allow_format``. Raises NdefError if ``message`` is no NDEF
-    message, TagRefused if the tag cannot take it.
+    it. A tag that is not formatted is written only with ``allow_format``. ``passwords`` are for Gen2 tags alone, and
+    set before the EPC. Raises CodecError if ``message`` is no NDEF message (Gen2: no Gen2Content), TagRefused if the
+    tag cannot take it.
     """
     match tag:
         case Type2Tag():
@@ -69,6 +111,8 @@ def plan_write(tag: Tag, message: bytes, *, allow_format: bool = False, rewrite:
             return type4.plan_write(tag, message, allow_format=allow_format, rewrite=rewrite)
         case Type5Tag():
             return type5.plan_write(tag, message, allow_format=allow_format, rewrite=rewrite)
+        case Gen2Tag():
+            return gen2.plan_write(tag, message, rewrite=rewrite, passwords=passwords)
 
 
 def apply(link: TagLink, plan: WritePlan, *, state_before: str = "untouched") -> int:
@@ -91,17 +135,20 @@ def apply(link: TagLink, plan: WritePlan, *, state_before: str = "untouched") ->
         return type3.apply(link, plan, state_before=state_before)
     if link.technology is Technology.TYPE4:
         return type4.apply(link, plan, state_before=state_before)
-    return type5.apply(link, plan, state_before=state_before)
+    if link.technology is Technology.TYPE5:
+        return type5.apply(link, plan, state_before=state_before)
+    return gen2.apply(link, plan, state_before=state_before)
 
 
-def read_back(link: TagLink, tag: Tag, message: bytes) -> bytes:
+def read_back(link: TagLink, tag: Tag, message: bytes, *, passwords: Passwords | None = None) -> bytes:
     """Field off and on, the same chip again, then compare the whole data area with ``message``.
 
-    Returns the message as parsed from the bytes just read. Raises TagWriteFailed with place, wanted and got; TagLost
-    or TagSwapped by the link. Never TagRefused: that would say that the tag is untouched.
+    Returns the message as parsed from the bytes just read. ``passwords`` of a Gen2 tag are compared where they can
+    still be read. Raises TagWriteFailed with place, wanted and got; TagLost or TagSwapped by the link. Never
+    TagRefused: that would say that the tag is untouched.
     """
     try:
-        return _read_back(link, tag, message)
+        return _read_back(link, tag, message, passwords)
     except TagRefused as refused:
         raise TagWriteFailed(
             f"the tag does not read back: {refused.message}",
@@ -113,7 +160,7 @@ def read_back(link: TagLink, tag: Tag, message: bytes) -> bytes:
         ) from refused
 
 
-def _read_back(link: TagLink, tag: Tag, message: bytes) -> bytes:
+def _read_back(link: TagLink, tag: Tag, message: bytes, passwords: Passwords | None) -> bytes:
     if link.technology is Technology.TYPE2 and isinstance(tag, Type2Tag):
         return type2.read_back(link, tag, message)
     if link.technology is Technology.TYPE3 and isinstance(tag, Type3Tag):
@@ -122,6 +169,8 @@ def _read_back(link: TagLink, tag: Tag, message: bytes) -> bytes:
         return type4.read_back(link, tag, message)
     if link.technology is Technology.TYPE5 and isinstance(tag, Type5Tag):
         return type5.read_back(link, tag, message)
+    if link.technology is Technology.GEN2 and isinstance(tag, Gen2Tag):
+        return gen2.read_back(link, tag, message, passwords=passwords)
     raise _of_another_family(link, tag)
 
 
@@ -139,6 +188,8 @@ def plan_protection(tag: Tag, protection: Protection, keys: TagKeys | None = Non
             return type4.plan_protection(tag, protection, keys)
         case Type5Tag():
             return type5.plan_protection(tag, protection, keys)
+        case Gen2Tag():
+            return gen2_protection.plan_protection(tag, protection, keys)
 
 
 def protect(link: TagLink, plan: ProtectionPlan, keys: TagKeys | None = None) -> None:
@@ -163,6 +214,8 @@ def protect(link: TagLink, plan: ProtectionPlan, keys: TagKeys | None = None) ->
         type3.protect(link, _still_true(plan, type3.identify(link), keys), keys)
     elif link.technology is Technology.TYPE4:
         type4.protect(link, plan, keys)
+    elif link.technology is Technology.GEN2:
+        gen2_protection.protect(link, plan, keys)
     else:
         type5.protect(link, _still_true(plan, type5.identify(link), keys), keys)
 
@@ -184,20 +237,22 @@ def _still_true(plan: ProtectionPlan, tag: Type3Tag | Type5Tag, keys: TagKeys | 
     return now
 
 
-def write_and_verify(link: TagLink, tag: Tag, message: bytes, *, allow_format: bool = False) -> bytes:
+def write_and_verify(
+    link: TagLink, tag: Tag, message: bytes, *, allow_format: bool = False, passwords: Passwords | None = None
+) -> bytes:
     """Plan, apply, read back; on a mismatch write everything once more, then fail. Returns the message read back.
 
     For callers without a ledger, who need no state between the steps. A NAK or a lost tag is not tried again.
     TagRefused means that nothing was written: a tag that cannot be written once more raises TagWriteFailed.
     """
-    apply(link, plan_write(tag, message, allow_format=allow_format))
+    apply(link, plan_write(tag, message, allow_format=allow_format, passwords=passwords))
     try:
-        return read_back(link, tag, message)
+        return read_back(link, tag, message, passwords=passwords)
     except TagWriteFailed as error:
         _LOG.warning("%s: %s; writing the whole message once more", tag.uid.hex(), error.message)
     try:
         fresh = identify(link)
-        plan = plan_write(fresh, message, rewrite=True)
+        plan = plan_write(fresh, message, rewrite=True, passwords=passwords)
     except TagRefused as refused:
         raise TagWriteFailed(
             f"the tag did not read back, and cannot be written once more: {refused.message}",
@@ -208,7 +263,7 @@ def write_and_verify(link: TagLink, tag: Tag, message: bytes, *, allow_format: b
             tag_state="written-unverified",
         ) from refused
     apply(link, plan, state_before="written-unverified")
-    return read_back(link, fresh, message)
+    return read_back(link, fresh, message, passwords=passwords)
 
 
 def _of_another_family(link: TagLink, tag: Tag) -> TagSwapped:
@@ -224,10 +279,15 @@ def _of_another_family(link: TagLink, tag: Tag) -> TagSwapped:
 __all__ = [
     "CHIPS",
     "CHIP_ROOMS",
+    "GEN2_CHIPS",
+    "POLICIES",
     "ChipType",
     "Content",
     "ContentState",
+    "Gen2Chip",
+    "Gen2Tag",
     "Lock",
+    "Passwords",
     "Protection",
     "ProtectionPlan",
     "ProtectionStep",
@@ -240,10 +300,13 @@ __all__ = [
     "WritePlan",
     "WriteStep",
     "apply",
+    "as_written",
     "cannot_protect",
     "chip_by_name",
     "chip_by_version",
+    "derive_passwords",
     "identify",
+    "kill_chip",
     "message_room",
     "plan_protection",
     "plan_write",

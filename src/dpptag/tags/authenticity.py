@@ -15,7 +15,7 @@ from enum import Enum, unique
 from typing import TYPE_CHECKING, Final
 
 from dpptag.errors import BadSignature, TagLost, TagNak
-from dpptag.links.nfc import ApduLink, TagLink, Technology, Type5Link
+from dpptag.links import ApduLink, TagLink, Technology, Type5Link
 from dpptag.tags.type2_chips import SignatureFamily
 
 if TYPE_CHECKING:

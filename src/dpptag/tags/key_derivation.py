@@ -5,8 +5,10 @@ RFC 4493, at exactly 32 bytes with K1; AES-CBC of the two blocks with IV 0; the 
 
 The input of this project: ``M = purpose | UID``. The purpose is its ASCII text with zeros behind it to 16 bytes, so
 that no purpose begins another one and M never has less than 16 bytes: there the rule equals plain AES-CMAC over D,
-which any library has. The UID is as the reader gives it, 7, 8 or 10 bytes; it is empty for a key that is the same in
-all chips under this master (what decrypts a chip number cannot depend on it).
+which any library has. The UID is as the reader gives it, 7, 8 or 10 bytes, of a Gen2 chip the TID to the end of its
+serial, 12 or 14; it is empty for a key that is the same in all chips under this master (what decrypts a chip number
+cannot depend on it). A TID of 16 bytes or more leaves no room in ``M``: the first 15 bytes of its SHA-256 stand for it,
+a length that no chip number has, so that it can be taken for none.
 """
 
 from __future__ import annotations
@@ -20,7 +22,7 @@ _CONSTANT: Final = b"\x01"  # AN10922: diversification constant of AES-128
 _PADDED_BYTES: Final = 32
 _LONGEST_INPUT: Final = 31
 _PURPOSE_BYTES: Final = 16
-_LONGEST_UID: Final = 10
+_LONGEST_UID: Final = _LONGEST_INPUT - _PURPOSE_BYTES
 _PURPOSE: Final = re.compile(r"[a-z0-9-]{1,15}")
 _ID_LABEL: Final = b"dpptag tag master key identifier"
 _ID_BYTES: Final = 4
@@ -52,12 +54,14 @@ def _doubled(block: bytes) -> bytes:
 
 
 def diversification_input(uid: bytes, purpose: str) -> bytes:
-    """``M`` of this project, 16 to 26 bytes. ``uid`` is empty for a key that all chips share."""
+    """``M`` of this project, 16 to 31 bytes. ``uid`` is empty for a key that all chips share."""
     if _PURPOSE.fullmatch(purpose) is None:
         raise ValueError("a purpose is 1 to 15 lower-case letters, digits and hyphens")
-    if len(uid) > _LONGEST_UID:
-        raise ValueError("a UID has at most 10 bytes")
-    return purpose.encode().ljust(_PURPOSE_BYTES, b"\0") + uid
+    return purpose.encode().ljust(_PURPOSE_BYTES, b"\0") + _short(uid)
+
+
+def _short(uid: bytes) -> bytes:
+    return uid if len(uid) < _LONGEST_UID else sha256(uid)[:_LONGEST_UID]
 
 
 class DerivedKeys:
@@ -77,8 +81,9 @@ class DerivedKeys:
 
     def derivation(self, uid: bytes, purposes: tuple[str, ...]) -> str:
         chip = uid.hex() or "none (shared by all chips under this master key)"
+        short = "UID" if _short(uid) == uid else f"first {_LONGEST_UID} bytes of SHA-256(UID)"
         return (
-            f"AN10922-AES128 master {self.master_id}, M = purpose padded to 16 bytes | UID, "
+            f"AN10922-AES128 master {self.master_id}, M = purpose padded to 16 bytes | {short}, "
             f"purposes {' '.join(purposes)}, UID {chip}"
         )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dpptag.tags.gen2_chips import BY_NAME as GEN2_CHIPS
 from dpptag.tags.protection import Lock, Protection
 from dpptag.tags.type2_chips import chip_by_name
 from dpptag.tags.type3_memory import CHIPS as FELICA_CHIPS
@@ -24,6 +25,9 @@ def cannot_protect(chip_name: str, protection: Protection) -> str | None:
             return "its I2C side can clear the lock bits again"
     if protection.password and any(chip.name == chip_name for chip in FELICA_CHIPS):
         return "it has no password"
+    gen2 = GEN2_CHIPS.get(chip_name)
+    if gen2 is not None and not protection.is_none and not gen2.passwords:
+        return "it has no passwords"
     for type5 in TYPE5_CHIPS:
         if type5.name == chip_name:
             if protection.password and type5.unguarded:

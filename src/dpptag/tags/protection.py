@@ -6,11 +6,16 @@ step, as ``ProtectionPlan.derivation``. Every step may be repeated on a tag on w
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum, unique
-from typing import Protocol
+from types import MappingProxyType
+from typing import Final, Protocol
 
 from dpptag.links.nfc import Technology
+
+PASSWORD_BYTES: Final = 4
+"""Of a Gen2 chip."""
 
 
 @unique
@@ -38,6 +43,39 @@ class Protection:
     @property
     def is_none(self) -> bool:
         return not self.password and self.lock is Lock.NONE and not self.sun
+
+
+POLICIES: Final[Mapping[str, Protection]] = MappingProxyType(
+    {
+        "open": Protection(),
+        "password": Protection(password=True),
+        "permanent": Protection(lock=Lock.PERMANENT),
+        "permanent-and-password": Protection(password=True, lock=Lock.PERMANENT),
+    }
+)
+"""The lock policies of Gen2 tags by name."""
+
+
+@dataclass(frozen=True, slots=True)
+class Passwords:
+    """Kill and access password of one Gen2 chip, 4 bytes each, never zero: a password of zero is none (Gen2 6.3.2.1.1).
+
+    They are in no repr and in no error.
+    """
+
+    kill: bytes = field(repr=False)
+    access: bytes = field(repr=False)
+
+    def __post_init__(self) -> None:
+        if len(self.kill) != PASSWORD_BYTES or len(self.access) != PASSWORD_BYTES:
+            raise ValueError("a Gen2 password has 4 bytes")
+        if not any(self.kill) or not any(self.access):
+            raise ValueError("a Gen2 password of zero is none")
+
+    @property
+    def reserved(self) -> bytes:
+        """As they stand in the reserved bank."""
+        return self.kill + self.access
 
 
 class TagKeys(Protocol):

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from enum import Enum, unique
 
 from dpptag.errors import TagRefused
+from dpptag.links.gen2 import Bank
 from dpptag.links.nfc import Technology
 
 
@@ -37,9 +38,11 @@ class Content:
 
 @dataclass(frozen=True, slots=True)
 class WriteStep:
-    """One write to the chip. ``unit`` is what ``at`` counts: page, block, or offset (bytes, in a file).
+    """One write to the chip. ``unit`` is what ``at`` counts: page, block, word, or offset (bytes, in a file).
 
-    ``irreversible``: the bits set can never be cleared again. ``file``: the file identifier, for offsets.
+    ``irreversible``: the bits set can never be cleared again. ``file``: the file identifier, for offsets. ``bank``:
+    the memory bank, for words; such a step may be longer than the reader takes in one command. ``secret``: ``data``
+    is never shown.
     """
 
     unit: str
@@ -48,11 +51,26 @@ class WriteStep:
     purpose: str
     irreversible: bool = False
     file: int | None = None
+    bank: Bank | None = None
+    secret: bool = False
 
     def __str__(self) -> str:
         mark = "  IRREVERSIBLE" if self.irreversible else ""
-        where = f"{self.unit} {self.at:02X}h" if self.file is None else f"file {self.file:04X}h {self.unit} {self.at}"
-        return f"{where}  {self.data.hex(' ').upper()}  {self.purpose}{mark}"
+        shown = "*" * 8 if self.secret else self.data.hex(" ").upper()
+        return f"{self._where}  {shown}  {self.purpose}{mark}"
+
+    @property
+    def _where(self) -> str:
+        if self.bank is not None:
+            last = self.at + len(self.data) // 2 - 1
+            until = f" to {last:02X}h" if last > self.at else ""
+            return f"{self.bank.name} bank {self.unit} {self.at:02X}h{until}"
+        if self.file is not None:
+            return f"file {self.file:04X}h {self.unit} {self.at}"
+        return f"{self.unit} {self.at:02X}h"
+
+    def __repr__(self) -> str:
+        return f"WriteStep({self})"
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +95,10 @@ class WritePlan:
     def __str__(self) -> str:
         unit = self.steps[0].unit if self.steps else "page"
         kind = "file" if unit == "offset" else unit
-        head = f"{self.chip_name} {self.uid.hex()}: {len(self.message)} bytes of NDEF, {len(self.steps)} {kind} writes"
+        what = "EPC and statement" if self.technology is Technology.GEN2 else "NDEF"
+        head = (
+            f"{self.chip_name} {self.uid.hex()}: {len(self.message)} bytes of {what}, {len(self.steps)} {kind} writes"
+        )
         return "\n".join((head, *map(str, self.steps)))
 
 

@@ -157,6 +157,11 @@ class Type2Tag:
         return self.content.ndef
 
     @property
+    def message(self) -> bytes | None:
+        """What the ledger keeps of this tag: its NDEF message."""
+        return self.content.ndef
+
+    @property
     def writable(self) -> bool:
         """Whether the CC allows writing; locks and passwords are looked at page by page when a write is planned."""
         return self.cc[0] == CC_MAGIC and self.cc[3] == CC_WRITABLE

@@ -164,6 +164,11 @@ class Type3Tag:
         return self.content.ndef
 
     @property
+    def message(self) -> bytes | None:
+        """What the ledger keeps of this tag: its NDEF message."""
+        return self.content.ndef
+
+    @property
     def writable(self) -> bool:
         """Whether the attribute block allows writing; MC is looked at block by block when a write is planned."""
         return self.attributes is not None and self.attributes.access == _WRITABLE and self.attributes.write_blocks > 0

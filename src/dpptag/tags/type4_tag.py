@@ -132,6 +132,11 @@ class Type4Tag:
         return self.content.ndef
 
     @property
+    def message(self) -> bytes | None:
+        """What the ledger keeps of this tag: its NDEF message."""
+        return self.content.ndef
+
+    @property
     def writable(self) -> bool:
         """Whether the CC, and the file's own settings where they are known, let anybody write."""
         if self.container is None or self.container.write_access != FREE:

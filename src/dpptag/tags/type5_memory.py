@@ -230,6 +230,11 @@ class Type5Tag:
         return self.content.ndef
 
     @property
+    def message(self) -> bytes | None:
+        """What the ledger keeps of this tag: its NDEF message."""
+        return self.content.ndef
+
+    @property
     def writable(self) -> bool:
         """Whether the CC allows writing; locks and passwords are looked at when a write is planned."""
         return self.cc is not None and self.cc.writable
