@@ -25,6 +25,7 @@ _COMMANDS: Final = {
     "trust": ("dpptag.cli.trust", "Issuers, their keys, the trust bundle"),
     "tag": ("dpptag.cli.tag", "Read or write one tag"),
     "devices": ("dpptag.cli.devices", "Readers: list, tell apart, mend, test"),
+    "profiles": ("dpptag.cli.profiles", "Reader models: list, show, check profiles"),
     "scan": ("dpptag.cli.scan", "Judge tag after tag at a reader"),
     "sun": ("dpptag.cli.sun", "Links that a chip signs at every tap"),
     "line": ("dpptag.cli.line", "Encode a job's tags on the production line"),

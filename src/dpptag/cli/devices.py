@@ -46,8 +46,12 @@ def list_command(as_json: bool) -> None:
     for reader in readers:
         if reader.others:
             emit(f"{reader.path}: also {', '.join(reader.others)}")
+        if reader.uhf:
+            emit(f"{reader.path}: a UHF module there is {' or '.join(reader.uhf)}")
         if reader.note:
             emit(f"{reader.model} at port {reader.port}: {reader.note}")
+    if any(reader.uhf for reader in readers):
+        say("NAME is the module's profile: dpptag profiles list")
 
 
 @command.command()
@@ -175,6 +179,7 @@ def _value(reader: FoundReader) -> dict[str, object]:
     return {
         "device": reader.path,
         "others": list(reader.others),
+        "uhf": list(reader.uhf),
         "model": reader.model,
         "profile": reader.profile,
         "port": reader.port,

@@ -1,7 +1,7 @@
 """Which readers are plugged in, and what each is called in a device path. Opens no reader.
 
 A USB reader is called by the physical port it hangs on, so that two equal ones never swap. Any serial port may have a
-PN532 module behind it: an adapter does not tell, so ports are listed apart, as places where one may be.
+PN532 or a UHF module behind it: an adapter does not tell, so ports are listed apart, as places where one may be.
 """
 
 from __future__ import annotations
@@ -26,7 +26,8 @@ class FoundReader:
     """``path`` is what ``--device`` takes, None for a reader that nothing here can open now, which ``note`` explains.
 
     ``port`` is the physical USB port, None where there is none or it cannot be told without opening. ``others`` are
-    further paths to the same reader, through another driver.
+    further paths to the same reader, through another driver. ``uhf``: how a serial port is called where a UHF module
+    hangs on it; NAME stands for its profile.
     """
 
     path: str | None
@@ -38,6 +39,7 @@ class FoundReader:
     others: tuple[str, ...] = ()
     note: str | None = None
     usb: UsbDevice | None = None
+    uhf: tuple[str, ...] = ()
 
 
 def find_readers(
@@ -74,15 +76,22 @@ def find_readers(
         found.append(
             FoundReader(
                 f"nfc:tty:{port.node}",
-                "serial port, perhaps with a PN532 module",
+                "serial port, perhaps with a PN532 or UHF module",
                 "nfc-pn532-uart",
                 port.port,
                 None,
                 str(port.node),
                 others=tuple(f"nfc:tty:{link}" for link in _links_to(port.node, serial_links)),
+                uhf=_uhf_places(port.node, port.port),
             )
         )
     return tuple(found)
+
+
+def _uhf_places(node: Path, usb_port: str | None) -> tuple[str, ...]:
+    """By USB socket first, which a replug does not change."""
+    by_socket = (f"uhf:usb:{usb_port}?profile=NAME",) if usb_port is not None else ()
+    return (*by_socket, f"uhf:{node}?profile=NAME")
 
 
 def _links_to(node: Path, folder: Path) -> list[Path]:
