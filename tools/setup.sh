@@ -155,7 +155,7 @@ pin_alone() {
     {
         printf '#\n# This file is made by the following command:\n#\n#    make pins\n#\n'
         "$VENV/pip-tools/bin/python" -m pip install --quiet --disable-pip-version-check --no-input --dry-run \
-            --ignore-installed --no-deps --report - -r "requirements/$1.in" |
+            --ignore-installed --ignore-requires-python --no-deps --report - -r "requirements/$1.in" |
             "$VENV/pip-tools/bin/python" -c 'import json, sys
 for found in json.load(sys.stdin)["install"]:
     name, digest = found["metadata"], found["download_info"]["archive_info"]["hashes"]["sha256"]
@@ -174,8 +174,10 @@ pin_files() {
             --generate-hashes --allow-unsafe --strip-extras --upgrade --annotation-style=line --no-emit-options \
             --no-emit-index-url --no-emit-find-links --no-emit-trusted-host -o "$name.txt" "$name.in")
     done
-    say 'pinning requirements/peers-drivers.txt'
-    pin_alone peers-drivers
+    for name in peers-drivers peers-epc peers-uhf; do
+        say "pinning requirements/$name.txt"
+        pin_alone "$name"
+    done
     rm -rf "$VENV/pip-tools"
     for file in requirements/*.txt; do
         if grep -nE '://|^-|file:' "$file"; then say "$file names a place: strip it" && exit 1; fi
@@ -207,7 +209,8 @@ setup_pcsc() {
 
 setup_test() {
     setup_run
-    system_packages 'tests with software that is not ours' libnfc-bin libnfc-examples libfreefare-bin usbutils udev
+    system_packages 'tests with software that is not ours' libnfc-bin libnfc-examples libfreefare-bin usbutils udev \
+        gcc libc6-dev
     system_packages 'tests on simulated PC/SC readers' pcscd libccid vsmartcard-vpcd
     system_packages 'tests on simulated USB readers' umockdev gir1.2-umockdev-1.0 python3-gi
     unshare --mount true 2>/dev/null || unshare --map-root-user --mount true 2>/dev/null ||
@@ -217,7 +220,15 @@ setup_test() {
     once "$PEERS" build requirements/build.txt -- pinned "$PEERS" build
     once "$PEERS" peers requirements/build.txt requirements/peers.txt -- pinned "$PEERS" peers
     once "$PEERS" peers-drivers requirements/peers-drivers.txt -- pinned "$PEERS" peers-drivers --no-deps
+    once "$PEERS" peers-epc requirements/build.txt requirements/peers-epc.txt -- pinned "$PEERS" peers-epc --no-deps
+    once "$PEERS" peers-uhf requirements/peers-uhf.txt -- uhf_clients
     setup_node
+}
+
+# The clients of UHF modules, into .venv-peers/uhf.
+uhf_clients() {
+    rm -rf "$PEERS/uhf"
+    pinned "$PEERS" peers-uhf --no-deps --ignore-requires-python --no-compile --target "$PEERS/uhf"
 }
 
 # npm's nfc-pcsc, into .venv-peers/node. Its native part is compiled against the headers of the Node.js at hand, so that
