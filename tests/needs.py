@@ -38,6 +38,12 @@ def peer_python() -> Path:
     return path
 
 
+def peer_package(name: str) -> None:
+    """Skips where the environment of :func:`peer_python` is older than the need for this package."""
+    if not any(peer_python().parents[1].glob(f"lib/python*/site-packages/{name}")):
+        pytest.skip(f"not installed: {name}")
+
+
 def node_with_nfc_pcsc() -> tuple[Path, Path]:
     """Node.js, and the folder whose node_modules has nfc-pcsc."""
     node, folder = shutil.which("node"), ROOT / ".venv-peers" / "node"
