@@ -1,0 +1,96 @@
+"""The Mercury driver on the simulated module: tags are chosen by TID, locks are proved, faults are survived."""
+
+import contextlib
+from collections.abc import Iterator
+
+import pytest
+
+from dpptag.devices.uhf.framing import Framing
+from dpptag.devices.uhf.link import Choice, linked
+from dpptag.devices.uhf.mercury import MercuryModule
+from dpptag.devices.uhf.port import UhfPort
+from dpptag.errors import TagLost, TagNak
+from dpptag.links.gen2 import Area, Bank, LockAction
+from dpptag.sim.uhf import SimulatedModule, start_uhf
+from tests.unit.devices.uhf.mercury_peer import NANO
+
+ACCESS = bytes.fromhex("A1B2C3D4")
+BLANK = "E20000000000000000000000"
+TWINS = f"tags=UCODE-7xm*2&mode=field&epc={BLANK},{BLANK}"
+
+
+@contextlib.contextmanager
+def opened(query: str) -> Iterator[tuple[SimulatedModule, MercuryModule]]:
+    with start_uhf("mercury", query) as sim:
+        module = MercuryModule(UhfPort(sim.path, Framing(NANO.framing), baud=115200), NANO)
+        try:
+            module.identify()
+            module.set_region("EU")
+            yield sim, module
+        finally:
+            module.close()
+
+
+def test_the_state_is_what_was_set() -> None:
+    with opened("") as (_, module):
+        module.set_power(1850)
+        state = module.state()
+    assert (state.region, state.read_power_cdbm, state.write_power_cdbm) == ("EU", 1850, 1850)
+
+
+@pytest.mark.parametrize("split", ["", "&split=7"])
+def test_an_encode_with_passwords_and_a_proved_lock(split: str) -> None:
+    user, epc = bytes(range(86)), bytes.fromhex("3074257BF7194E4000001A85")
+    with opened(f"tags=UCODE-7xm&errors=coarse{split}") as (sim, module):
+        (seen,) = module.inventory()
+        link = linked(module, Choice(), seen, alone=True)
+        assert link.read(Bank.TID, 0, 6) == link.tid
+        link.write(Bank.USER, 0, user)
+        link.write(Bank.RESERVED, 2, ACCESS, secret=True)
+        link.write(Bank.EPC, 1, bytes.fromhex("3000") + epc)
+        link.reselect()
+        assert link.read(Bank.USER, 0, 43) == user
+        assert [sighting.epc for sighting in module.inventory()] == [epc]
+        link.lock({Area.USER: LockAction.LOCKED, Area.EPC: LockAction.LOCKED_FOREVER}, password=ACCESS)
+        before = sim.simulated_us
+        with pytest.raises(TagNak) as refused:
+            link.write(Bank.USER, 0, b"no", expect_refusal=True)
+        assert refused.value.facts["error"] == "write-failed"
+        assert sim.simulated_us - before < 200_000  # 150 ms were allowed; a usual write may try for a second
+        assert link.read(Bank.USER, 0, 43) == user
+        link.write(Bank.USER, 0, b"ok", password=ACCESS)
+        with pytest.raises(TagNak):
+            link.write(Bank.EPC, 2, b"no", password=ACCESS)
+
+
+def test_two_blank_tags_with_one_epc_are_seen_as_two_and_written_as_one() -> None:
+    with opened(TWINS) as (_, module):
+        seen = module.inventory()
+        assert [sighting.epc.hex().upper() for sighting in seen] == [BLANK, BLANK]
+        link = linked(module, Choice(), seen[0], alone=False)
+        link.write(Bank.USER, 0, b"only")
+        link.write(Bank.EPC, 1, bytes.fromhex("3000") + 6 * b"me")
+        assert sorted(sighting.epc.hex().upper() for sighting in module.inventory()) == sorted(
+            [BLANK, (6 * b"me").hex().upper()]
+        )
+        assert link.read(Bank.USER, 0, 2) == b"only"
+
+
+def test_a_killed_tag_answers_nobody() -> None:
+    with opened("tags=UCODE-7xm") as (_, module):
+        link = linked(module, Choice(), module.inventory()[0], alone=True)
+        link.write(Bank.RESERVED, 0, ACCESS, secret=True)
+        with pytest.raises(TagNak):
+            link.kill(b"wrong"[:4])
+        link.kill(ACCESS)
+        assert module.inventory() == []
+        with pytest.raises(TagLost):
+            link.read(Bank.TID, 0, 2)
+
+
+def test_a_page_of_tags_holds_as_many_as_fit_and_all_are_told_once() -> None:
+    with opened("tags=UCODE-7xm*50&mode=field") as (sim, module):
+        before = sim.host_commands
+        seen = module.inventory()
+        assert len({sighting.epc for sighting in seen}) == len(seen) == 50
+        assert sim.host_commands - before == 2 + 9  # clear, search, and six records of 37 bytes a page
