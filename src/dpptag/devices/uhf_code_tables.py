@@ -134,7 +134,8 @@ class LockTable(Table):
             return [bytes(pair) for pair in pairs]
         mask = action = 0
         for place, bits in pairs:
-            mask |= 0b11 << place
+            # What can be undone leaves the permalock bit alone, as printed and captured frames do.
+            mask |= (0b11 if bits & 1 else 0b10) << place
             action |= bits << place
         if self.form == "mask-action-16":
             return [mask.to_bytes(2, "big") + action.to_bytes(2, "big")]
