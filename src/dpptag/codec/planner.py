@@ -15,6 +15,17 @@ NTAG_AREAS: Final = {"NTAG213": 144, "NTAG215": 496, "NTAG216": 872}
 """Bytes of the NDEF data area by capability container (NXP NTAG213/215/216)."""
 
 
+UHF_BANKS: Final = {
+    "Monza-4QT": 64,
+    "Higgs-9": 86,
+    "UCODE-7xm": 128,
+    "UCODE-7xm-plus": 256,
+    "UCODE-DNA": 384,
+    "Monza-X-8K": 1024,
+}
+"""Bytes of the user bank of chips to name as remedies, smallest first; all that can be written: dpptag.tags."""
+
+
 @dataclass(frozen=True, slots=True)
 class NfcCapacity:
     """An NDEF data area of ``area`` bytes: TLV header and message, the terminator where there is room."""
@@ -37,9 +48,10 @@ class MessageCapacity:
 
 @dataclass(frozen=True, slots=True)
 class UhfCapacity:
-    """A user bank of ``bank`` bytes."""
+    """A user bank of ``bank`` bytes, and an EPC bank with room for ``epc`` bytes of EPC; None: it is not looked at."""
 
     bank: int
+    epc: int | None = None
 
     @property
     def room(self) -> int:
@@ -129,6 +141,8 @@ def plan(wish: Wish, capacity: Capacity | None) -> Placement:
             code="no-level",
             action="ask for another digest width or a lower level",
         )
+    if isinstance(capacity, UhfCapacity):
+        _check_epc(wish, capacity)
     smallest: tuple[int, Level, int] | None = None
     for level, width in options:
         size = stored_size(wish, level, width)
@@ -147,6 +161,22 @@ def plan(wish: Wish, capacity: Capacity | None) -> Placement:
     raise _does_not_fit(wish, capacity, *smallest)
 
 
+def _check_epc(wish: Wish, capacity: UhfCapacity) -> None:
+    """Raises PlanError where the EPC bank is too small for the identity."""
+    if capacity.epc is None or not isinstance(wish.identity, bytes):
+        return
+    missing = len(wish.identity) - capacity.epc
+    if missing > 0:
+        raise PlanError(
+            f"the EPC needs {len(wish.identity)} bytes and the chip has room for {capacity.epc}: {missing} are missing",
+            code="epc-too-large",
+            action="use a shorter serial; an EPC without a host name; or a chip with a larger EPC bank (UCODE-7xm)",
+            missing=missing,
+            needed=len(wish.identity),
+            room=capacity.epc,
+        )
+
+
 def _does_not_fit(wish: Wish, capacity: Capacity, size: int, level: Level, width: int) -> PlanError:
     missing = size - capacity.room
     remedies = []
@@ -160,7 +190,14 @@ def _does_not_fit(wish: Wish, capacity: Capacity, size: int, level: Level, width
         if larger:
             remedies.append(f"use a larger chip ({larger[0]} or up)")
     else:
-        remedies.append(f"use a chip with at least {size * 8} bits of user memory")
+        larger = [name for name, bank in UHF_BANKS.items() if bank >= size and level is not Level.BARE]
+        named = f" ({larger[0]} or up)" if larger else ""
+        if level is Level.BARE:
+            remedies.append(f"use a chip with a user bank of exactly {BARE_BANK_BYTES * 8} bits (Monza-4QT)")
+        else:
+            remedies.append(f"use a chip with at least {size * 8} bits of user memory{named}")
+        if capacity.room == BARE_BANK_BYTES and wish.digest_width == 0 and wish.lowest.rank > Level.BARE.rank:
+            remedies.append("allow level bare, if your issuer does")
     if width or wish.lowest.rank > Level.MINIMAL.rank:
         remedies.append("allow a lower level or a shorter digest")
     return PlanError(

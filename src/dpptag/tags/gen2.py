@@ -62,7 +62,7 @@ def identify(link: Gen2Link) -> Gen2Tag:
     except InputError as error:
         raise refusal(link.uid, "tag-tid", error.message, error.action or "take another tag") from error
     chip = chip_by_model(tid.maker, tid.model)
-    pc, epc = _read_epc(link)
+    pc, epc = _read_epc(link, epc_words(link.sighting.pc))
     if chip is not None:
         user = _read_user(link, tid.user_words or chip.user_bits // WORD_BITS)
     else:
@@ -75,13 +75,14 @@ def identify(link: Gen2Link) -> Gen2Tag:
     return Gen2Tag(uid=link.uid, tid=link.tid, chip=chip, pc=pc, epc=epc, user=user, content=content)
 
 
-def _read_epc(link: Gen2Link) -> tuple[int, bytes]:
+def _read_epc(link: Gen2Link, likely_words: int) -> tuple[int, bytes]:
     """StoredPC and the EPC that it counts, from memory; fewer words than it counts where the bank ends before.
 
-    The inventory's PC only says how much to ask for: a reply is PacketPC, cut and changed on its way (TDS 2.3, 9.4).
+    ``likely_words`` only says how much to ask for at first: the inventory's PC is PacketPC, changed on its way to the
+    air (TDS 2.3, 9.4).
     """
     try:
-        bank = read_words(link, Bank.EPC, PC_WORD, 1 + epc_words(link.sighting.pc))
+        bank = read_words(link, Bank.EPC, PC_WORD, 1 + likely_words)
     except TagNak as error:
         if error.facts.get("error") not in _NOT_THERE:
             raise
@@ -308,7 +309,7 @@ def read_back(link: Gen2Link, tag: Gen2Tag, message: bytes, *, passwords: Passwo
             tag_state="written-unverified",
         )
     wanted = as_written(tag, message)
-    pc, epc = _read_epc(link)
+    pc, epc = _read_epc(link, len(wanted.epc) // WORD)
     user = _read_user(link, len(tag.user) // WORD)
     if not same_pc(pc, wanted.pc):
         raise _unlike(tag, Bank.EPC, PC_WORD, wanted.pc.to_bytes(WORD, "big"), pc.to_bytes(WORD, "big"))

@@ -91,15 +91,16 @@ def write_words(
 
 
 def _took_effect(link: Gen2Link, bank: Bank, word: int, data: bytes, *, secret: bool) -> bool:
-    """Choose the chip anew and read: False also where it does not answer or does not let itself be read."""
+    """Choose the chip anew and read: False also where it does not let itself be read. TagLost where it is gone."""
     try:
         select_again(link)
+    except (TagLost, TagSwapped) as gone:
+        gone.facts.setdefault("tag_state", "unknown")
+        raise
+    try:
         found = read_words(link, bank, word, len(data) // WORD, secret=secret)
     except (TagLost, TagNak):
         return False
-    except TagSwapped as swapped:
-        swapped.facts.setdefault("tag_state", "unknown")
-        raise
     if bank is Bank.EPC and word == PC_WORD:
         written, read = (int.from_bytes(part[:WORD], "big") for part in (data, found))
         return same_pc(written, read) and found[WORD:] == data[WORD:]

@@ -301,7 +301,7 @@ class _Work:
         password = self._access if self._permanent else NO_PASSWORD
         for tries_left in reversed(range(TRIES)):
             try:
-                self._link.write(bank, word, data, password=password)
+                self._link.write(bank, word, data, password=password, expect_refusal=True)
             except TagNak as nak:
                 if nak.facts.get("error") in (Refusal.LOCKED.value, Refusal.WRITE_FAILED.value, Refusal.OTHER.value):
                     return nak
