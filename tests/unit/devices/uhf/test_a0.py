@@ -33,7 +33,7 @@ OTHER_CRC = bytes.fromhex("ED3A")
 PASSWORD = bytes.fromhex("A1B2C3D4")
 DONE = 0x10
 
-_WAIT = Wait(ms=40, reason="a scripted module answers at once or never")
+_WAIT = Wait(ms=250, reason="a scripted module answers at once or never")
 _PROFILE = load_uhf_profile("uhf-a0-r2000")
 _WAITS = dict.fromkeys(("answer", "access", "access_word", "inventory"), _WAIT)
 PROFILE = _PROFILE.model_copy(update={"waits": _PROFILE.waits.model_copy(update=_WAITS)})

@@ -25,7 +25,7 @@ NAMED = "06" + EPC.hex()
 PASSWORD = bytes.fromhex("A1B2C3D4")
 INFORMATION = "0301 09 02 49 09 14 05"  # firmware 3.1, UHFReader18, EU channel 9 alone, 20 dBm, 500 ms
 
-_WAIT = Wait(ms=40, reason="a scripted reader answers at once or never")
+_WAIT = Wait(ms=250, reason="a scripted reader answers at once or never")
 
 
 def _quick(name: str) -> UhfProfile:
