@@ -1,10 +1,11 @@
 """dpptag epc: every vector from the command line and back, forms, options, refusals."""
 
 import json
+from pathlib import Path
 
 import pytest
 
-from tests.cli.command_line import dpptag
+from tests.cli.command_line import TID, Trust, dpptag
 from tests.vectors import vector_path
 
 GTIN = "09520123456788"
@@ -118,6 +119,20 @@ def test_people_get_a_line_a_fact() -> None:
     assert done.code == 0
     assert "scheme          SGTIN-96\n" in done.out
     assert "hostname" not in done.out
+
+
+@pytest.mark.parametrize("options", [(), ("--date", "17=271200"), ("--host", "id.example.com", "--date", "11=261101")])
+def test_every_plus_scheme_is_signed_and_verified_under_its_own_link(
+    trust: Trust, tmp_path: Path, options: tuple[str, ...]
+) -> None:
+    """Level full: label 260 holds the Digital Link, which the verifier makes of the EPC again."""
+    epc = str(encoded(*ITEM, *options)["hex"])
+    bank = trust.signed(tmp_path / "user", "--epc", epc, "--chip", TID, "--level", "full", "--digest", 32)
+    judge = ["verify", "--user", bank, "--chip", TID, *trust.options, "--json"]
+    done = dpptag(*judge, "--epc", epc)
+    assert (done.code, done.json["verdict"]) == (0, "genuine")
+    other = str(encoded("--gtin", GTIN, "--serial", "6788", *options)["hex"])
+    assert dpptag(*judge, "--epc", other).json["verdict"] == "forged"
 
 
 REFUSED = [

@@ -153,10 +153,16 @@ _host_units = st.one_of(
 )
 
 
-@given(st.lists(_host_units, min_size=1, max_size=9))
-def test_a_host_in_any_legal_encoding_is_written_again_as_the_same_host(parts: list[int | tuple[int, int]]) -> None:
+def _host_bits(parts: list[int | tuple[int, int]]) -> str:
     units = [unit for part in parts for unit in ((part,) if isinstance(part, int) else part)]
-    bits = "1" + field(len(units), 6) + "".join(field(unit, 7) for unit in units)
+    return "1" + field(len(units), 6) + "".join(field(unit, 7) for unit in units)
+
+
+_hosts = st.lists(_host_units, min_size=1, max_size=9).map(_host_bits)
+
+
+@given(_hosts)
+def test_a_host_in_any_legal_encoding_is_written_again_as_the_same_host(bits: str) -> None:
     host = read_hostname(BitReader(words(bits)))
     again, _ = written_host(host)
     assert read_hostname(BitReader(words(again))) == host
@@ -169,6 +175,34 @@ def test_a_host_in_any_legal_encoding_is_written_again_as_the_same_host(parts: l
 def test_aidc_data_behind_an_epc_read_back(sgtin: Sgtin, aidc: tuple[tuple[str, str], ...]) -> None:
     if sgtin.date is None or sgtin.date[0] != "17":
         assert decode_epc(encode_epc(replace(sgtin, aidc=aidc)).epc) == replace(sgtin, aidc=aidc)
+
+
+@given(st.text(alphabet="0123456789", min_size=1, max_size=20), _hosts, st.sampled_from([0, 1, 2, 3, 4, 5]))
+def test_an_epc_of_any_legal_encoding_is_written_again_as_the_same_item(serial: str, host: str, indicator: int) -> None:
+    """Digits go into every encoding of a serial; decode, encode, decode."""
+    digits = [int(digit) for digit in serial]
+    data = {
+        0: field(int(serial), (10 ** len(serial) - 1).bit_length()),
+        1: "".join(field(digit, 4) for digit in digits),
+        2: "".join(field(digit, 4) for digit in digits),
+        3: "".join(field(52 + digit, 6) for digit in digits),
+        4: seven_bit(serial),
+        5: "".join(
+            field(
+                sum(weight * (30 + digit) for weight, digit in zip((1600, 40, 1), digits[at : at + 3], strict=False))
+                + 1,
+                16,
+            )
+            for at in range(0, len(digits), 3)
+        ),
+    }[indicator]
+    bits = plus(field(indicator, 3) + field(len(serial), 5) + data, header=0xFD) + host
+    if len(bits) <= 496:
+        read = decode_epc(words(bits))
+        assert (read.serial, read.bits) == (serial, len(bits))
+        again = decode_epc(encode_epc(read).epc)
+        assert again == read
+        assert decode_epc(encode_epc(again).epc).bits == again.bits
 
 
 # --- which encoding is taken
@@ -267,6 +301,8 @@ REFUSED = [
     (replace(PLUS, aidc=(("21", "A"),)), "epc-aidc-unsupported"),
     (replace(PLUS, aidc=(("10", "A"), ("10", "B"))), "duplicate-ai"),
     (replace(PLUS, aidc=(("17", "271331"),)), "date"),
+    (replace(PLUS, aidc=(("10", ""),)), "length"),
+    (replace(PLUS, aidc=(("10", "A" * 21),)), "length"),
     (replace(DATED, date=None), "epc-scheme"),
     (replace(DATED, date=("12", "271231")), "epc-date-type"),
     (replace(DATED, date=("17", "271331")), "date"),

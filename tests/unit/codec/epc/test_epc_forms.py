@@ -3,6 +3,7 @@
 import pytest
 from hypothesis import example, given
 
+from dpptag.codec import epc
 from dpptag.codec.epc import EpcItem, Sgtin, decode_epc, element_string, plan_epc, read_item, urn_id, urn_tag
 from dpptag.codec.epc.forms import item_from_link
 from dpptag.errors import LinkError
@@ -137,3 +138,10 @@ def test_what_is_no_item_or_says_more_than_an_epc_is_refused(text: str, code: st
 def test_a_plus_scheme_has_no_epc_uri(scheme: str) -> None:
     assert urn_id(Sgtin(scheme, 1, GTIN, "7")) is None
     assert urn_tag(Sgtin(scheme, 1, GTIN, "7")) is None
+
+
+def test_what_is_loaded_later_is_named_once() -> None:
+    for name in epc.__all__:
+        assert getattr(epc, name) is not None
+    with pytest.raises(AttributeError, match="no attribute 'plan_epcs'"):
+        epc.plan_epcs  # noqa: B018
