@@ -63,7 +63,7 @@ def test_two_tags_in_the_field_are_refused_with_their_number_and_strength(tmp_pa
 
 
 def test_a_chip_without_a_serial_in_its_tid_is_refused_with_the_reason(tmp_path: Path) -> None:
-    rig = UhfRig(tmp_path, rows=1, tags="Unserialised")
+    rig = UhfRig(tmp_path, rows=1, tags="No-Serial")
     _, told = rig.run()
     assert told.outcomes == ["refused"]
     assert told.codes == ["chip-tid-unserialised"]

@@ -12,7 +12,7 @@ from typing import Any
 
 import click
 
-from dpptag.cli.device import device_option, opened_reader
+from dpptag.cli.device import device_option, is_uhf, opened_reader
 from dpptag.cli.options import Seconds, at_terminal, json_option, path_type, write_file
 from dpptag.cli.output import emit, emit_json, facts, say, table
 from dpptag.cli.tag_state import sense, tag_state
@@ -72,6 +72,34 @@ def identify(device: str, as_json: bool) -> int:
             "lies on them). Pull its plug and look which line of dpptag devices list is gone"
         )
     return EXIT_OK if signalled else EXIT_DEVICE
+
+
+@command.command()
+@device_option
+@json_option
+def info(device: str, as_json: bool) -> None:
+    """What one reader says of itself; of a UHF module also region, powers and temperature. Changes nothing else.
+
+    Region and power given in the device path are set first.
+    """
+    with opened_reader(device) as reader:
+        value: dict[str, object] = asdict(reader.info)
+        if is_uhf(reader):
+            state = reader.state()
+            value |= {
+                "region": state.region,
+                "read_power_dbm": _dbm(state.read_power_cdbm),
+                "write_power_dbm": _dbm(state.write_power_cdbm),
+                "temperature_c": state.temperature_c,
+            }
+    if as_json:
+        emit_json(value)
+    else:
+        emit(facts(value))
+
+
+def _dbm(hundredths: int | None) -> float | None:
+    return None if hundredths is None else hundredths / 100
 
 
 @command.command()

@@ -85,6 +85,8 @@ class UhfScan:
             self._reported.add(found.uid)
             yield self._judged(found, sighting, seen)
         seen.settled = seen.settled or bool(seen.chips)
+        if seen.settled and seen.chips and len(seen.chips) < sighting.replies:
+            yield self._hidden(sighting)
 
     def _read(self, sighting: Sighting) -> Gen2Tag:
         tag = identify(self._reader.select(sighting))
@@ -98,6 +100,13 @@ class UhfScan:
             twin = "another tag in the field has the same EPC"
             report = report._replace(warnings=(*report.warnings, twin))
         return report
+
+    def _hidden(self, sighting: Sighting) -> Report:
+        """Two replies, one chip: where it is nearer, no look reaches the other."""
+        reason = (
+            "another tag with the same EPC answers behind a stronger one: take that one away and scan this one alone"
+        )
+        return unreadable(reason, "twin-hidden", None, self._trust, self._today())._replace(identity=sighting.epc.hex())
 
     def _unreadable(self, sighting: Sighting, error: TagError) -> Report:
         _LOG.info("EPC %s: %s", sighting.epc.hex(), error.message)

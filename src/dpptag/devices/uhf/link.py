@@ -57,7 +57,7 @@ def only_one(sightings: tuple[Sighting, ...]) -> Sighting | None:
     epcs = ", ".join(sighting.epc.hex() for sighting in sightings[:_NAMED_EPCS])
     more = ", ..." if len(sightings) > _NAMED_EPCS else ""
     raise TagRefused(
-        f"{count} tags are in the field",
+        f"{count} tags are in the field, heard at {strengths}{more} dBm",
         code="several-tags",
         action="take the others away, lower the power (power= in the device path), or shield the station",
         count=count,

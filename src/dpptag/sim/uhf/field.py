@@ -144,7 +144,7 @@ class Field:
             raise Silence
         strongest = max(map(self.rssi, heard))
         heard = [number for number in heard if self.rssi(number) == strongest]
-        return self._open(heard[self.accesses % len(heard)], password)
+        return self._open(self._chance.choice(heard) if len(heard) > 1 else heard[0], password)
 
     def open_reply(self, reply: Reply, password: int = 0) -> Access:
         """The tag that gave this very reply in the last round; Silence where it has gone since."""
