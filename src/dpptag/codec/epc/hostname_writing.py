@@ -2,7 +2,7 @@
 
 Encodings of one host are many. Ours is always the same, and legal: the method with fewer bits, URN Code 40 on a tie; of
 the sequences of tables A and B, ``qr.``, ``www.`` and ``id.`` at the start of the host alone, top-level domains at its
-end alone. The text of the standard allows them anywhere; other readers are known to handle these places.
+end alone. The standard allows them anywhere, so a reader takes more than is written here.
 """
 
 from __future__ import annotations
@@ -35,7 +35,10 @@ def write_hostname(bits: BitWriter, host: str) -> None:
 
 
 def _units(host: str) -> list[int]:
-    """The 7-bit units of ``host``, as few as the rule of this module allows; on a tie those with a start sequence."""
+    """The 7-bit units of ``host``, as few as the rule of this module allows.
+
+    On a tie the lower ones, which is with a start sequence: its unit is below that of any letter.
+    """
     head = next((text for text in _STARTS if host.startswith(text)), "")
     tails = [text for text in _ENDS if host.endswith(text)]
     options = [_joined(host, start, end) for start in {head, ""} for end in (*tails, "")]
