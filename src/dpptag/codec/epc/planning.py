@@ -3,8 +3,8 @@
 What is wished decides first: a host name takes SGTIN++, a date DSGTIN+, both DSGTIN++. With neither, the scheme that
 fills the fewest words is taken of SGTIN-96 (only for a number below 2^38 without leading zeros), SGTIN-198 (both only
 where the length of the company prefix was given) and SGTIN+. On a tie the one that stands first in this list: more
-readers know it. An EPC below six words counts as six, for no chip in our table has a smaller bank; otherwise serial 9 of a
-job would be an SGTIN+ and serial 10 an SGTIN-96.
+readers know it. An EPC below six words counts as six, for no chip in our table has a smaller bank; otherwise serial 9
+of a job would be an SGTIN+ and serial 10 an SGTIN-96.
 """
 
 from __future__ import annotations
