@@ -19,13 +19,16 @@ from dpptag.devices.uhf.module import ModuleVersion, Target
 from dpptag.devices.uhf.port import NOTHING_HIDDEN, Accept, Barrier, Hidden, UhfPort
 from dpptag.devices.uhf.refusals import refusal_error
 from dpptag.devices.uhf_profiles import UhfProfile
-from dpptag.errors import DeviceLost, DeviceProtocolError, TagLost
+from dpptag.errors import DeviceLost, DeviceProtocolError, TagLost, TagNak, UsageError
 from dpptag.links.gen2 import NO_PASSWORD, Area, Bank, LockAction, ModuleState, Sighting
 
 _LOG: Final = logging.getLogger(__name__)
 
 _MODELS: Final = {0x18: "M6e", 0x19: "M6e-i", 0x20: "M6e Micro", 0x30: "M6e Nano", 0x38: "M7e", 0x80: "M3e"}
 """First byte of the hardware number (MAPI). An M5e has none of these."""
+_M7E: Final = 0x38
+_M7E_VARIANTS: Final = {0: " Pico", 1: " Deka", 2: " Hecto", 3: " Mega", 4: " Tera"}
+"""Third byte, of an M7e (MAPI)."""
 _NO_TAG: Final = 0x0400
 _NO_PROTOCOL: Final = 0x0401
 _BUFFER_FULL: Final = 0x0601
@@ -42,6 +45,8 @@ _OPTIONS: Final = (
     bytes.fromhex("010601"),  # 06 on: of several replies of a tag the strongest RSSI is kept (captured)
     bytes.fromhex("010800"),  # 08 off: other data make another record (MAPI; the option means the opposite)
 )
+_SESSION: Final = 0x00
+"""Which Gen2 option the session is (MAPI)."""
 _TID_WORDS: Final = 6
 _SEARCH: Final = Search.CONFIGURED_LIST | Search.EMBEDDED_COMMAND | Search.LARGE_POPULATION
 _METADATA: Final = Metadata.RSSI | Metadata.ANTENNA | Metadata.FREQUENCY | Metadata.DATA
@@ -95,9 +100,9 @@ class MercuryModule:
         """Also starts the firmware where the boot loader answers, and sets protocol, antenna and RSSI."""
         version = self._running()
         expected = self._profile.identity.hardware
-        model = _MODELS.get(version.hardware[0], f"Mercury module, hardware {version.hardware.hex()}")
+        model = _model(version.hardware)
         if expected and version.hardware[0] not in expected:
-            raise DeviceProtocolError(
+            raise UsageError(
                 f"the module at {self._port.name} is another than its profile says: {model}",
                 code="profile-other-module",
                 action="name the profile of this module in the device path",
@@ -107,9 +112,13 @@ class MercuryModule:
             )
         self._profile = self._profile.for_firmware(version.firmware_text)
         self._command("protocol", requests.PROTOCOL_GEN2.to_bytes(2, "big"))
+        session = self._profile.inventory.session
+        if session is not None:
+            # Another program may have left one in which a tag is heard once and then keeps silent for seconds.
+            self._set_option("protocol_option", bytes([requests.PROTOCOL_GEN2, _SESSION, session]))
         self._set_antenna()
-        for option in _OPTIONS if "option" in self._profile.commands else ():
-            self._command("option", option)
+        for option in _OPTIONS:
+            self._set_option("option", option)
         return ModuleVersion(model, version.firmware_text)
 
     def state(self) -> ModuleState:
@@ -144,6 +153,18 @@ class MercuryModule:
                 )
 
     def set_power(self, cdbm: int) -> None:
+        """Raises UsageError outside the range that the module itself names, which may be less than its profile's."""
+        if "get_read_power" in self._profile.commands:
+            unit = self._profile.power.unit_cdbm
+            limits = answers.Power.from_bytes(self._command("get_read_power", b"\1"))
+            least, most = (None if limit is None else limit * unit for limit in (limits.least, limits.most))
+            if (least is not None and cdbm < least) or (most is not None and cdbm > most):
+                raise UsageError(
+                    f"the module at {self._port.name} sends with {least} to {most} hundredths of dBm, not {cdbm}",
+                    code="uhf-power",
+                    action="take a power in this range",
+                    device=self._port.name,
+                )
         steps = cdbm // self._profile.power.unit_cdbm
         for command in ("read_power", "write_power"):
             self._command(command, steps.to_bytes(2, "big", signed=True))
@@ -234,7 +255,7 @@ class MercuryModule:
         if "program" in self._profile.commands:
             program = answers.parse_byte(self._command("program"))
         if version.protocols == 0 or program & _PROGRAM_MASK != _APPLICATION:
-            raise DeviceProtocolError(
+            raise DeviceLost(
                 f"the module at {self._port.name} stays in its boot loader",
                 code="module-boot-loader",
                 action="power it off and on; if that does not help, its firmware must be installed again",
@@ -252,6 +273,17 @@ class MercuryModule:
             _LOG.info("%s: of several antennas that of port %d is used", self._port.name, port)
         self._command("antenna", bytes([2, port, port]))
         self._command("antenna", bytes([port, port]))
+
+    def _set_option(self, name: str, data: bytes) -> None:
+        """An older firmware may not know it: then rounds tell less, but what they tell is true."""
+        if name not in self._profile.commands:
+            return
+        try:
+            self._command(name, data)
+        except (DeviceProtocolError, TagNak) as error:
+            if "status" not in error.facts:
+                raise
+            _LOG.warning("%s: option %s is not taken: %s", self._port.name, data.hex(), error.message)
 
     def _whole_round(self) -> list[answers.Record]:
         try:
@@ -334,6 +366,13 @@ class MercuryModule:
                 device=self._port.name,
             )
         raise refusal_error(self._profile.errors.of(status), f"{status:04X}", what=what, device=self._port.name)
+
+
+def _model(hardware: bytes) -> str:
+    name = _MODELS.get(hardware[0])
+    if name is None:
+        return f"Mercury module, hardware {hardware.hex()}"
+    return name + (_M7E_VARIANTS.get(hardware[2], "") if hardware[0] == _M7E else "")
 
 
 def _reply_to(code: int) -> Accept:

@@ -91,9 +91,9 @@ def playing(
     assert not left
 
 
-def hasty() -> UhfProfile:
-    """The profile with waits that a test can afford to let pass; ``answer`` stays long enough for a busy machine."""
-    waits = {"answer": 400, "access": 20, "inventory": 400}
+def hasty(answer_ms: int = 400) -> UhfProfile:
+    """The profile with waits that a test can afford to let pass, those for answers long enough for a busy machine."""
+    waits = {"answer": answer_ms, "access": 20, "inventory": answer_ms}
     access = NANO.access
     assert access is not None
     return NANO.model_copy(

@@ -18,6 +18,7 @@ NANO_VERSION = "14120800 30000002 20161213 01070102 00000010"
 IN_BOOT_LOADER = "14120800 30000002 20161213 01070102 00000000"
 SETTINGS = [
     step(0x93, "0005"),
+    step(0x9B, "05 00 00"),  # session S0
     step(0x61, "05", "05 01 00"),
     step(0x91, "02 01 01"),
     step(0x91, "01 01"),
@@ -68,7 +69,7 @@ def test_a_module_that_stays_in_its_boot_loader_is_given_up_after_a_bounded_wait
         *[step(0x03, answer=IN_BOOT_LOADER)] * 4,
         step(0x0C, answer="51"),
     ]
-    with playing(steps, pauses=pauses) as module, pytest.raises(DeviceProtocolError) as refused:
+    with playing(steps, pauses=pauses) as module, pytest.raises(DeviceLost) as refused:
         module.identify()
     assert refused.value.code == "module-boot-loader"
     assert sum(pauses) == pytest.approx(4 * 0.65)
@@ -76,21 +77,28 @@ def test_a_module_that_stays_in_its_boot_loader_is_given_up_after_a_bounded_wait
 
 def test_another_model_than_the_profile_s_is_refused() -> None:
     steps = [step(0x03, answer="14120800 18000001 20161213 011B0200 00000010"), step(0x0C, answer="12")]
-    with playing(steps) as module, pytest.raises(DeviceProtocolError, match="M6e"):
+    with playing(steps) as module, pytest.raises(UsageError, match=r"M6e$") as refused:
         module.identify()
+    assert refused.value.code == "profile-other-module"
 
 
 def test_the_first_port_with_an_antenna_is_used() -> None:
     steps = [
         step(0x03, answer=NANO_VERSION),
         step(0x0C, answer="52"),
-        step(0x93, "0005"),
+        *SETTINGS[:2],
         step(0x61, "05", "05 01 00 02 01 03 01"),
         step(0x91, "02 02 02"),
         step(0x91, "02 02"),
-        *SETTINGS[4:],
+        *SETTINGS[5:],
     ]
     with playing(steps) as module:
+        module.identify()
+
+
+def test_an_option_that_an_older_firmware_does_not_know_is_no_hindrance() -> None:
+    refused = [step(0x9A, "01 06 01"), step(0x9A, "01 08 00", status=0x0105)]
+    with playing([step(0x03, answer=NANO_VERSION), step(0x0C, answer="52"), *SETTINGS[:5], *refused]) as module:
         module.identify()
 
 
@@ -107,6 +115,15 @@ def test_a_region_with_other_frequencies_than_the_profile_s_is_refused() -> None
 def test_a_region_that_the_module_does_not_know_is_a_wrong_setting() -> None:
     with playing([step(0x97, "08", status=0x010B)]) as module, pytest.raises(UsageError):
         module.set_region("EU")
+
+
+def test_a_power_outside_the_module_s_own_range_is_a_wrong_setting() -> None:
+    limits = step(0x62, "01", "01 08FC 07D0 03E8")  # 10 to 20 dBm
+    for cdbm in (2010, 990):
+        with playing([limits]) as module, pytest.raises(UsageError):
+            module.set_power(cdbm)
+    with playing([limits, step(0x92, "07D0"), step(0x94, "07D0")]) as module:
+        module.set_power(2000)
 
 
 # Rounds.

@@ -31,6 +31,7 @@ def test_opening_asks_what_was_captured_and_sets_what_the_driver_needs(captured:
         captured["FF00031D0C"],  # version
         captured["FF000C1D03"],  # program: the application
         step(0x93, "0005"),  # GEN2; captured transcripts ask only for it
+        step(0x9B, "050000"),  # session S0
         captured["FF016105BDB8"],  # antennas: port 1, where the Nano sees none
         captured["FF039102010142C5"],  # searches use port 1
         captured["FF02910101703B"],  # so do commands for a tag
@@ -47,6 +48,7 @@ def test_region_and_powers_are_set_and_the_state_is_told(captured: dict[str, Ste
     steps = [
         captured["FF01970D4BB0"],
         captured["FF00651D6A"],  # no hop table
+        captured["FF016201BEBC"],  # 0 to 27 dBm
         captured["FF0292089849C1"],
         captured["FF029408982907"],
         captured["FF00671D68"],  # captured before the region was set

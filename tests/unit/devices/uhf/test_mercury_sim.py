@@ -9,10 +9,11 @@ from dpptag.devices.uhf.framing import Framing
 from dpptag.devices.uhf.link import Choice, linked
 from dpptag.devices.uhf.mercury import MercuryModule
 from dpptag.devices.uhf.port import UhfPort
+from dpptag.devices.uhf_profiles import UhfProfile
 from dpptag.errors import TagLost, TagNak
 from dpptag.links.gen2 import Area, Bank, LockAction
 from dpptag.sim.uhf import SimulatedModule, start_uhf
-from tests.unit.devices.uhf.mercury_peer import NANO
+from tests.unit.devices.uhf.mercury_peer import NANO, hasty
 
 ACCESS = bytes.fromhex("A1B2C3D4")
 BLANK = "E20000000000000000000000"
@@ -20,9 +21,9 @@ TWINS = f"tags=UCODE-7xm*2&mode=field&epc={BLANK},{BLANK}"
 
 
 @contextlib.contextmanager
-def opened(query: str) -> Iterator[tuple[SimulatedModule, MercuryModule]]:
+def opened(query: str, profile: UhfProfile = NANO) -> Iterator[tuple[SimulatedModule, MercuryModule]]:
     with start_uhf("mercury", query) as sim:
-        module = MercuryModule(UhfPort(sim.path, Framing(NANO.framing), baud=115200), NANO)
+        module = MercuryModule(UhfPort(sim.path, Framing(profile.framing), baud=115200), profile)
         try:
             module.identify()
             module.set_region("EU")
@@ -94,3 +95,13 @@ def test_a_page_of_tags_holds_as_many_as_fit_and_all_are_told_once() -> None:
         seen = module.inventory()
         assert len({sighting.epc for sighting in seen}) == len(seen) == 50
         assert sim.host_commands - before == 2 + 9  # clear, search, and six records of 37 bytes a page
+
+
+def test_opening_and_rounds_outlive_every_damage_of_an_answer() -> None:
+    # Each fault costs one wait: the version, an option, the state, the search and a page of the buffer are asked again.
+    faults = ("no-answer@1", "late@9", "garbage@13", "checksum@18", "short@23")
+    with opened(f"fault={','.join(faults)}", hasty(200)) as (sim, module):
+        module.set_power(2000)
+        assert len(module.inventory()) == 1
+        assert len(module.inventory()) == 1
+        assert len(sim.faults_fired) == len(faults), (sim.faults_fired, sim.host_commands)
