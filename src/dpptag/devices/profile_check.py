@@ -14,6 +14,7 @@ from dpptag.devices.profiles import (
     problems_of,
     profile_paths,
 )
+from dpptag.devices.toml_files import line_of, read_toml
 from dpptag.errors import ProfileError
 
 
@@ -67,13 +68,20 @@ def _checked(path: Path, user_dir: Path | None, fixtures_dir: Path | None) -> Ch
     try:
         transcripts = fixture_paths(profile, folder)
     except ProfileError as error:
-        return CheckedProfile(path.stem, path, own, 0, (error,))
+        return CheckedProfile(path.stem, path, own, 0, (_in_line(error, path),))
     for transcript in transcripts:
         try:
             check_transcript(profile, transcript)
         except ProfileError as error:
             problems.append(error)
     return CheckedProfile(path.stem, path, own, len(transcripts), tuple(problems))
+
+
+def _in_line(error: ProfileError, path: Path) -> ProfileError:
+    """The same with the line of the profile that names the folder."""
+    _, text = read_toml(path)
+    error.facts |= {"file": str(path), "line": line_of(text, ("fixtures",)), "cause": error.message}
+    return error
 
 
 def _fixtures_of(name: str, user_dir: Path | None) -> Path | None:

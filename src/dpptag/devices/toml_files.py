@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic_core import PydanticCustomError
 
 from dpptag.errors import ProfileError
 
@@ -19,6 +20,11 @@ class Table(BaseModel):
     """A table of such a file: unknown keys are refused, so that a misspelt one never goes unnoticed."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+def wrong_at(cause: str, *key: str | int) -> PydanticCustomError:
+    """What a validator raises that looks at several keys: ``key`` is the one to correct, below the validated table."""
+    return PydanticCustomError("wrong_at", "{cause}", {"cause": cause, "key": key})
 
 
 _T = TypeVar("_T", bound=Table)
@@ -33,8 +39,8 @@ def read_toml(path: Path) -> tuple[dict[str, Any], str]:
     except UnicodeDecodeError as error:
         raise bad_file(path, None, "it is not UTF-8") from error
     except tomllib.TOMLDecodeError as error:
-        found = re.search(r"at line (\d+)", str(error))
-        raise bad_file(path, int(found[1]) if found else None, str(error)) from error
+        found = re.search(r"at line (\d+)", str(error))  # else it is the end of the file
+        raise bad_file(path, int(found[1]) if found else max(1, len(text.splitlines())), str(error)) from error
 
 
 def validated(model: type[_T], document: dict[str, Any], path: Path, text: str) -> _T:
@@ -57,9 +63,12 @@ def all_problems(model: type[Table], document: dict[str, Any], path: Path, text:
 def _problems(error: ValidationError, model: type[Table], path: Path, text: str) -> list[ProfileError]:
     found = []
     for one in error.errors(include_url=False):
-        where = ".".join(map(str, one["loc"]))
+        location = (*one["loc"], *one["ctx"]["key"]) if one["type"] == "wrong_at" else one["loc"]
+        where = ".".join(map(str, location))
         cause = "this key is not known" if one["type"] == "extra_forbidden" else one["msg"]
-        found.append(bad_file(path, line_of(text, one["loc"]), f"{where or model.__name__}: {cause}"))
+        # What a profile took over from another one stands in no line of its own but the one that says so.
+        line = line_of(text, location) or line_of(text, ("based_on",))
+        found.append(bad_file(path, line, f"{where or model.__name__}: {cause}"))
     return found
 
 

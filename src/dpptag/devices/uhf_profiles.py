@@ -12,7 +12,7 @@ from typing import Annotated, Final, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
-from dpptag.devices.toml_files import Name, Table, Words
+from dpptag.devices.toml_files import Name, Table, Words, wrong_at
 from dpptag.devices.uhf_code_tables import COMMANDS, MORE_COMMANDS, Command, Errors, Family, LockTable
 from dpptag.devices.uhf_framing_profile import Framing
 from dpptag.devices.uhf_tables import (
@@ -139,29 +139,30 @@ class UhfProfile(Table):
     def _region_codes_are_different(cls, regions: dict[str, Region]) -> dict[str, Region]:
         seen: dict[tuple[int, int], str] = {}
         for name, region in regions.items():
-            # Where the module is told channels or frequencies beside the code, one code serves several regions.
-            if other := seen.get(key := (region.code, region.first_khz)):
-                raise ValueError(f"{name} and {other} have the same code {region.code}")
+            # Where the module is told the frequencies beside the code, one code serves several regions.
+            key = (region.code, region.first_khz if region.by_frequency else 0)
+            if key in seen:
+                raise wrong_at(f"{seen[key]} has the same code {region.code}", name, "code")
             seen[key] = name
         return regions
 
     @model_validator(mode="after")
     def _lacking_commands_have_a_base(self) -> Self:
         if self.without_commands and self.based_on is None:
-            raise ValueError("without_commands: only a profile that is based on another can lack its commands")
+            raise wrong_at("only a profile that is based on another can lack its commands", "without_commands")
         return self
 
     @model_validator(mode="after")
     def _commands_are_the_family_s(self) -> Self:
         needed = COMMANDS[self.family] | {"lock", "kill"}
         if missing := sorted(needed - set(self.commands)):
-            raise ValueError(f"commands: {', '.join(missing)} must be given for the family {self.family}")
-        if unknown := sorted(set(self.commands) - needed - MORE_COMMANDS[self.family]):
-            raise ValueError(f"commands: {', '.join(unknown)} is not known of the family {self.family}")
+            raise wrong_at(f"the family {self.family} needs {', '.join(missing)}", "commands")
         codes: dict[tuple[int, int | None], str] = {}
         for name, command in self.commands.items():
+            if name not in needed | MORE_COMMANDS[self.family]:
+                raise wrong_at(f"the family {self.family} has no such command", "commands", name)
             if other := codes.get(key := (command.code, command.sub)):
-                raise ValueError(f"commands: {name} and {other} have the same code {command.code:02X}")
+                raise wrong_at(f"{other} has the same code {command.code:02X}", "commands", name)
             codes[key] = name
         return self
 
@@ -169,19 +170,20 @@ class UhfProfile(Table):
     def _parts_agree(self) -> Self:
         for name, region in self.regions.items():
             if not self.power.min_cdbm <= region.max_cdbm <= self.power.max_cdbm:
-                raise ValueError(f"regions: max_cdbm of {name} is not within the module's power")
-        if self.memory.block_write_words and "block_write" not in self.commands and self.family != "magicrf":
-            raise ValueError("memory: block_write_words needs the command block_write")
-        if self.memory.write_epc == "native" and "write_epc" not in self.commands:
-            raise ValueError("memory: write_epc native needs the command write_epc")
-        if self.memory.write_epc == "native" and self.commands["write_epc"].any_tag:
-            raise ValueError("memory: write_epc native would write any tag in the field")
+                raise wrong_at("it is not within the module's power", "regions", name, "max_cdbm")
+        if self.memory.block_write_words and "block_write" not in self.commands:
+            raise wrong_at("there is no command block_write", "memory", "block_write_words")
+        if self.memory.write_epc == "native":
+            if "write_epc" not in self.commands:
+                raise wrong_at("there is no command write_epc", "memory", "write_epc")
+            if self.commands["write_epc"].any_tag:
+                raise wrong_at("the command would write any tag in the field", "memory", "write_epc")
         if (self.selection.model == "filter") != (self.access is not None):
-            raise ValueError("access: its timeouts belong to modules that filter in every command, and to them alone")
-        for found in self.firmware:
+            raise wrong_at("timeouts belong to modules that filter in every command, and to them alone", "access")
+        for index, found in enumerate(self.firmware):
             known_quirks(found.quirks)
             if unknown := sorted(set(found.without_commands) - set(self.commands)):
-                raise ValueError(f"firmware: {', '.join(unknown)} is no command of this profile")
+                raise wrong_at(f"{', '.join(unknown)} is no command of this profile", "firmware", index)
         return self
 
     def frequencies_khz(self, region: str) -> tuple[int, ...]:

@@ -6,7 +6,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from dpptag.devices.toml_files import Table, Words
+from dpptag.devices.toml_files import Table, Words, wrong_at
 from dpptag.devices.uhf_framing_profile import Octet
 
 
@@ -38,7 +38,7 @@ class Serial(Table):
     @model_validator(mode="after")
     def _the_usual_speed_is_tried(self) -> Self:
         if self.baud not in self.probe or len(set(self.probe)) != len(self.probe):
-            raise ValueError("probe must hold baud, and no speed twice")
+            raise wrong_at("it must hold baud, and no speed twice", "probe")
         return self
 
 
@@ -96,7 +96,7 @@ class Selection(Table):
     @model_validator(mode="after")
     def _a_tid_needs_a_mask(self) -> Self:
         if self.by_tid and self.model in ("match-epc", "epc-in-command"):
-            raise ValueError(f"the model {self.model} cannot choose by TID")
+            raise wrong_at(f"the model {self.model} cannot choose by TID", "by_tid")
         return self
 
 
@@ -120,7 +120,7 @@ class Power(Table):
     @model_validator(mode="after")
     def _range_is_one(self) -> Self:
         if not self.min_cdbm <= self.start_cdbm <= self.max_cdbm:
-            raise ValueError("start_cdbm must lie between min_cdbm and max_cdbm")
+            raise wrong_at("it must lie between min_cdbm and max_cdbm", "start_cdbm")
         if any(value % self.unit_cdbm for value in (self.min_cdbm, self.max_cdbm, self.start_cdbm)):
             raise ValueError("a power is no multiple of unit_cdbm")
         return self
@@ -219,10 +219,10 @@ class Region(Table):
         last = self.first_channel + self.channels - 1
         for number in self.legal_channels or ():
             if not self.first_channel <= number <= last:
-                raise ValueError(f"legal channel {number} is not one of {self.first_channel} to {last}")
+                raise wrong_at(f"{number} is not one of {self.first_channel} to {last}", "legal_channels")
         allowed = self.limit.eirp_cdbm
         if self.limit.conducted_cdbm is not None:
             allowed = min(allowed, self.limit.conducted_cdbm)
         if self.max_cdbm > allowed:
-            raise ValueError(f"max_cdbm {self.max_cdbm} is above the legal {allowed} even without antenna gain")
+            raise wrong_at(f"it is above the legal {allowed} even without antenna gain", "max_cdbm")
         return self

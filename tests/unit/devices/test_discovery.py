@@ -105,6 +105,19 @@ def test_serial_ports_are_places_where_a_module_may_be(tmp_path: Path) -> None:
     assert [port.node.name for port in serial_ports(folder.sysfs)] == ["ttyAMA0", "ttyUSB0"]
 
 
+def test_a_serial_port_is_a_place_for_a_uhf_module_too(tmp_path: Path) -> None:
+    folder = MachineFolder(tmp_path)
+    folder.tty("ttyUSB0", port="1-1.2")
+    folder.tty("ttyAMA0")
+    folder.usb("1-2", 0x04CC, 0x2533, devnum=7)
+    places = {reader.path: reader.uhf for reader in find_readers((), sysfs=folder.sysfs)}
+    assert places == {
+        "nfc:tty:/dev/ttyAMA0": ("uhf:/dev/ttyAMA0?profile=NAME",),
+        "nfc:tty:/dev/ttyUSB0": ("uhf:usb:1-1.2?profile=NAME", "uhf:/dev/ttyUSB0?profile=NAME"),
+        "nfc:usb:04cc:2533@1-2": (),
+    }
+
+
 def test_a_device_that_is_pulled_while_it_is_looked_at_is_left_out(tmp_path: Path) -> None:
     folder = MachineFolder(tmp_path)
     folder.usb("1-2", 0x04CC, 0x2533, devnum=7)
