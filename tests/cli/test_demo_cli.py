@@ -12,14 +12,14 @@ def test_the_demo_meets_every_verdict_it_foretold_and_can_be_run_again(tmp_path:
     first = dpptag("demo", "--out", out)
     assert first.code == 0, first.err
     report = json.loads((out / "report.json").read_text())
-    assert len(report["tags"]) == 30
+    assert len(report["tags"]) == 40
     counts = {verdict: count for verdict, count in report["counts"].items() if count}
-    assert counts == {"genuine": 25, "forged": 3, "unreadable": 1, "genuine-stale": 1}
-    assert {tag["type"] for tag in report["tags"]} == {"NTAG213", "NTAG215", "NTAG216"}
+    assert counts == {"genuine": 35, "forged": 3, "unreadable": 1, "genuine-stale": 1}
+    assert {tag["type"] for tag in report["tags"]} == {"NTAG213", "NTAG215", "NTAG216", "UCODE-7xm", "Higgs-9"}
     assert all(tag["as_expected"] for tag in report["tags"])
     assert report["simulated"] is True
     assert len(report["events"]["recorded"]) == report["events"]["stored"] == 2
-    assert first.out.count("as expected") == 30
+    assert first.out.count("as expected") == 40
     made = {path.name for path in out.iterdir()}
     assert dpptag("demo", "--out", out).code == 0
     assert {path.name for path in out.iterdir()} == made
