@@ -44,6 +44,14 @@ def peer_package(name: str) -> None:
         pytest.skip(f"not installed: {name}")
 
 
+def uhf_clients() -> Path:
+    """The folder with the clients of UHF modules: Python packages, and the sources of the Mercury API for C."""
+    path = ROOT / ".venv-peers" / "uhf"
+    if not path.exists():
+        pytest.skip("not installed: .venv-peers")
+    return path
+
+
 def node_with_nfc_pcsc() -> tuple[Path, Path]:
     """Node.js, and the folder whose node_modules has nfc-pcsc."""
     node, folder = shutil.which("node"), ROOT / ".venv-peers" / "node"
