@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +16,7 @@ from dpptag.devices.profiles import (
     profile_paths,
 )
 from dpptag.devices.toml_files import line_of, read_toml
+from dpptag.devices.transcripts import load_transcript
 from dpptag.errors import ProfileError
 
 
@@ -22,7 +24,7 @@ from dpptag.errors import ProfileError
 class CheckedProfile:
     """``own``: from the user's folder. ``transcripts``: how many were checked, None where none could be.
 
-    ``problems``: empty for a good profile; its transcripts are looked at only once the profile itself is right.
+    ``problems``: empty for a good profile. The transcripts of a bad one are held against their protocol alone.
     """
 
     name: str
@@ -59,29 +61,44 @@ def check_profiles(
 def _checked(path: Path, user_dir: Path | None, fixtures_dir: Path | None) -> CheckedProfile:
     own = user_dir is not None and path.parent == user_dir
     problems = problems_of(path, user_dir=user_dir)
-    if problems:
+    profile = None if problems else load_file(path, user_dir=user_dir)
+    name = profile.fixtures if profile is not None else _named_folder(path)
+    folder = fixtures_dir or _fixtures_of(name, user_dir if own else None)
+    if folder is None or not name:
         return CheckedProfile(path.stem, path, own, None, tuple(problems))
-    profile = load_file(path, user_dir=user_dir)
-    folder = fixtures_dir or _fixtures_of(profile.fixtures, user_dir if own else None)
-    if folder is None:
-        return CheckedProfile(path.stem, path, own, None, ())
-    try:
-        transcripts = fixture_paths(profile, folder)
-    except ProfileError as error:
-        return CheckedProfile(path.stem, path, own, 0, (_in_line(error, path),))
+    transcripts = fixture_paths(folder, name)
+    if not transcripts:
+        problems.append(_no_transcript(path, folder / name))
     for transcript in transcripts:
         try:
-            check_transcript(profile, transcript)
+            if profile is None:
+                load_transcript(transcript)
+            else:
+                check_transcript(profile, transcript)
         except ProfileError as error:
             problems.append(error)
     return CheckedProfile(path.stem, path, own, len(transcripts), tuple(problems))
 
 
-def _in_line(error: ProfileError, path: Path) -> ProfileError:
-    """The same with the line of the profile that names the folder."""
-    _, text = read_toml(path)
-    error.facts |= {"file": str(path), "line": line_of(text, ("fixtures",)), "cause": error.message}
-    return error
+def _named_folder(path: Path) -> str:
+    """The fixture folder that a bad profile names, empty where that cannot be told."""
+    try:
+        name = read_toml(path)[0].get("fixtures")
+    except ProfileError:
+        return ""
+    return name if isinstance(name, str) and re.fullmatch(r"[a-z0-9-]+", name) else ""
+
+
+def _no_transcript(path: Path, folder: Path) -> ProfileError:
+    cause = f"the fixture folder {folder} has no transcript"
+    return ProfileError(
+        f"{path.name}: {cause}",
+        code="profile-fixtures-missing",
+        action=f"add a transcript to {folder}",
+        file=str(path),
+        line=line_of(read_toml(path)[1], ("fixtures",)),
+        cause=cause,
+    )
 
 
 def _fixtures_of(name: str, user_dir: Path | None) -> Path | None:

@@ -300,21 +300,21 @@ def find_fixtures_dir() -> Path | None:
 
 def check_fixtures(profile: Profile, fixtures_dir: Path) -> tuple[Transcript, ...]:
     """The transcripts of a profile, at least one. Raises ProfileError for a missing folder or a bad file."""
-    return tuple(check_transcript(profile, path) for path in fixture_paths(profile, fixtures_dir))
-
-
-def fixture_paths(profile: Profile, fixtures_dir: Path) -> list[Path]:
-    """Raises ProfileError where there is none."""
-    folder = fixtures_dir / profile.fixtures
-    paths = sorted(folder.glob("*.toml")) if folder.is_dir() else []
+    paths = fixture_paths(fixtures_dir, profile.fixtures)
     if not paths:
         raise ProfileError(
             f"profile {profile.name} names the fixture folder {profile.fixtures}, which has no transcript",
             code="profile-fixtures-missing",
-            action=f"add a transcript below {folder}",
+            action=f"add a transcript below hw_fixtures/{profile.fixtures}",
             profile=profile.name,
         )
-    return paths
+    return tuple(check_transcript(profile, path) for path in paths)
+
+
+def fixture_paths(fixtures_dir: Path, name: str) -> list[Path]:
+    """The transcripts of a fixture folder; none where it is missing."""
+    folder = fixtures_dir / name
+    return sorted(folder.glob("*.toml")) if folder.is_dir() else []
 
 
 def check_transcript(profile: Profile, path: Path) -> Transcript:
