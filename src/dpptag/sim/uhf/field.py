@@ -136,7 +136,7 @@ class Field:
         return [reply for reply, _ in self._replies]
 
     def open(self, selection: Selection | None, password: int = 0) -> Access:
-        """Singulate one matching tag: the strongest, of several as strong now this one and now that one."""
+        """Singulate one matching tag: the strongest; of several as strong chance decides."""
         heard = self._heard(selection)
         if heard and self.faults.due(FaultKind.OTHER_TAG):
             heard = self._others(heard)
