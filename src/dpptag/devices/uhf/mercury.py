@@ -24,11 +24,6 @@ from dpptag.links.gen2 import NO_PASSWORD, Area, Bank, LockAction, ModuleState, 
 
 _LOG: Final = logging.getLogger(__name__)
 
-_MODELS: Final = {0x18: "M6e", 0x19: "M6e-i", 0x20: "M6e Micro", 0x30: "M6e Nano", 0x38: "M7e", 0x80: "M3e"}
-"""First byte of the hardware number (MAPI). An M5e has none of these."""
-_M7E: Final = 0x38
-_M7E_VARIANTS: Final = {0: " Pico", 1: " Deka", 2: " Hecto", 3: " Mega", 4: " Tera"}
-"""Third byte, of an M7e (MAPI)."""
 _NO_TAG: Final = 0x0400
 _NO_PROTOCOL: Final = 0x0401
 _BUFFER_FULL: Final = 0x0601
@@ -100,7 +95,7 @@ class MercuryModule:
         """Also starts the firmware where the boot loader answers, and sets protocol, antenna and RSSI."""
         version = self._running()
         expected = self._profile.identity.hardware
-        model = _model(version.hardware)
+        model = version.model
         if expected and version.hardware[0] not in expected:
             raise UsageError(
                 f"the module at {self._port.name} is another than its profile says: {model}",
@@ -213,16 +208,26 @@ class MercuryModule:
         secret: bool = False,
         expect_refusal: bool = False,
     ) -> None:
-        """A refused write lasts as long as the module may try, and then does not say why: with 0406 (captured)."""
+        """A refused write lasts as long as the module may try, and then does not say why: with 0406 (captured).
+
+        A BlockWrite of more words than one command may have goes out as several, in the order of the words.
+        """
         timeout = self._access.proof_ms if expect_refusal else self._access.timeout_ms
-        build = requests.block_write if block else requests.write
-        payload = build(timeout, bank, word, data, self._select, password)
-        spans = _password(password, _BLOCK_WRITE_PASSWORD if block else _WRITE_PASSWORD)
-        if secret:
-            spans += ((len(payload) - len(data), len(payload)),)
-        words = len(data) // 2
-        what = f"writing {words} words of the {bank.name} bank from word {word}"
-        self._for_tag("block_write" if block else "write", payload, what, ms=timeout, words=words, hidden=Hidden(spans))
+        name, build, password_at = (
+            ("block_write", requests.block_write, _BLOCK_WRITE_PASSWORD)
+            if block
+            else ("write", requests.write, _WRITE_PASSWORD)
+        )
+        size = 2 * self._profile.memory.block_write_words if block else len(data)
+        for at in range(0, len(data), size):
+            part, first = data[at : at + size], word + at // 2
+            payload = build(timeout, bank, first, part, self._select, password)
+            spans = _password(password, password_at)
+            if secret:
+                spans += ((len(payload) - len(part), len(payload)),)
+            words = len(part) // 2
+            what = f"writing {words} words of the {bank.name} bank from word {first}"
+            self._for_tag(name, payload, what, ms=timeout, words=words, hidden=Hidden(spans))
 
     def lock(self, actions: Mapping[Area, LockAction], password: bytes) -> int:
         payloads = self._profile.lock.payloads(actions)
@@ -366,13 +371,6 @@ class MercuryModule:
                 device=self._port.name,
             )
         raise refusal_error(self._profile.errors.of(status), f"{status:04X}", what=what, device=self._port.name)
-
-
-def _model(hardware: bytes) -> str:
-    name = _MODELS.get(hardware[0])
-    if name is None:
-        return f"Mercury module, hardware {hardware.hex()}"
-    return name + (_M7E_VARIANTS.get(hardware[2], "") if hardware[0] == _M7E else "")
 
 
 def _reply_to(code: int) -> Accept:

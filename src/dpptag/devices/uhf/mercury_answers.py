@@ -14,6 +14,11 @@ from dpptag.errors import DeviceProtocolError
 _MOST_TAG_BITS: Final = 16 * (1 + 2 + 31 + 1)  # PC, both words of XPC, the longest EPC, CRC
 _EMBEDDED_FAILED: Final = 0x8000
 """In place of a bit count: the embedded command failed, and its 16-bit status follows (MAPI)."""
+_MODELS: Final = {0x18: "M6e", 0x19: "M6e-i", 0x20: "M6e Micro", 0x30: "M6e Nano", 0x38: "M7e", 0x80: "M3e"}
+"""First byte of the hardware number (MAPI). An M5e has none of these."""
+_M7E: Final = 0x38
+_M7E_VARIANTS: Final = {0: " Pico", 1: " Deka", 2: " Hecto", 3: " Mega", 4: " Tera"}
+"""Third byte, of an M7e (MAPI)."""
 _XI: Final = 0x0200
 """PC bit 16h: XPC_W1 follows, and XPC_W2 where XPC_W1 begins with a one (Gen2 6.3.2.1.2)."""
 
@@ -64,6 +69,13 @@ class Version:
         version = cls(fields.take(4), fields.take(4), fields.take(4), fields.take(4), fields.number(4))
         fields.end()
         return version
+
+    @property
+    def model(self) -> str:
+        name = _MODELS.get(self.hardware[0])
+        if name is None:
+            return f"Mercury module, hardware {self.hardware.hex()}"
+        return name + (_M7E_VARIANTS.get(self.hardware[2], "") if self.hardware[0] == _M7E else "")
 
     @property
     def firmware_text(self) -> str:

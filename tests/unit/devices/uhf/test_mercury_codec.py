@@ -105,6 +105,20 @@ def test_records_are_parsed_for_every_choice_of_metadata() -> None:
         assert heard.gpio == (3 if flags & Metadata.GPIO else None)
 
 
+@pytest.mark.parametrize(
+    ("hardware", "model"),
+    [
+        ("30000002", "M6e Nano"),
+        ("38010201", "M7e Hecto"),
+        ("18000001", "M6e"),
+        ("00010203", "Mercury module, hardware 00010203"),
+    ],
+)
+def test_the_hardware_number_names_the_model(hardware: str, model: str) -> None:
+    version = answers.Version.from_bytes(bytes(4) + bytes.fromhex(hardware) + bytes(12))
+    assert version.model == model
+
+
 def test_xpc_words_are_no_part_of_the_epc() -> None:
     page = bytes.fromhex("000000 02 0050 1200 0101 AAAA BBBB 1234 0060 1200 8101 0002 AAAA BBBB 1234")
     one, two = answers.parse_page(page, 0)

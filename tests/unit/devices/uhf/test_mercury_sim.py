@@ -11,7 +11,7 @@ from dpptag.devices.uhf.mercury import MercuryModule
 from dpptag.devices.uhf.port import UhfPort
 from dpptag.devices.uhf_profiles import UhfProfile
 from dpptag.errors import TagLost, TagNak
-from dpptag.links.gen2 import Area, Bank, LockAction
+from dpptag.links.gen2 import NO_PASSWORD, Area, Bank, LockAction
 from dpptag.sim.uhf import SimulatedModule, start_uhf
 from tests.unit.devices.uhf.mercury_peer import NANO, hasty
 
@@ -75,6 +75,14 @@ def test_two_blank_tags_with_one_epc_are_seen_as_two_and_written_as_one() -> Non
             [BLANK, (6 * b"me").hex().upper()]
         )
         assert link.read(Bank.USER, 0, 2) == b"only"
+
+
+def test_a_block_write_of_more_words_than_a_command_may_have_goes_out_as_several() -> None:
+    with opened("tags=UCODE-7xm") as (sim, module):
+        before = sim.host_commands
+        module.write(Bank.USER, 1, bytes(range(20)), NO_PASSWORD, block=True)
+        assert sim.host_commands - before == 3  # 4, 4 and 2 words
+        assert module.read(Bank.USER, 0, 12, NO_PASSWORD) == bytes(2) + bytes(range(20)) + bytes(2)
 
 
 def test_a_killed_tag_answers_nobody() -> None:
