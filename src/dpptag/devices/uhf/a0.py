@@ -41,6 +41,8 @@ _ATTEMPTS: Final = 2
 _MOST_OTHERS: Final = 64
 """Answers of further tags that are waited for."""
 _SHORT_ERROR: Final = 1  # the code alone (LEN 04h)
+_TARGET_A: Final = 0
+_ANTENNA_1: Final = 0
 _LENGTH_BESIDES_DATA: Final = 3  # address, command, check
 
 
@@ -70,13 +72,18 @@ class A0Module:
         return self._profile.memory.block_write_words > 0
 
     def identify(self) -> ModuleVersion:
-        """The version is two numbers. A profile that knows how the board's identifier begins has it compared."""
+        """The version is two numbers. A profile that knows how the board's identifier begins has it compared.
+
+        Antenna 1 is then chosen: a board keeps the one it was told last.
+        """
         port, version = self._port, self._profile.commands["version"]
         firmware = parse_version(self._ask("version", attempts=1))
         port.barrier = Barrier(
             port.framing.request(version.code), _accepting(version), _seconds(self._profile.waits.answer)
         )
         self._profile = self._profile.for_firmware(firmware)
+        if "antenna" in self._profile.commands:
+            self._set("antenna", bytes([_ANTENNA_1]), "choosing the antenna")
         texts = self._profile.identity.texts
         if not texts:
             return ModuleVersion(model=self._profile.title, firmware=firmware)
@@ -119,9 +126,13 @@ class A0Module:
             self._set("power", octet, "setting the power")
 
     def inventory(self) -> list[Sighting]:
-        inventory, command = self._profile.inventory, self._profile.commands["inventory"]
+        """Where the profile names a session, in this one, of the tags whose flag is A."""
+        inventory, name, request = self._profile.inventory, "inventory", b""
+        if inventory.session is not None and "session_inventory" in self._profile.commands:
+            name, request = "session_inventory", bytes([inventory.session, _TARGET_A])
+        command = self._profile.commands[name]
         *tags, last = self._port.ask_many(
-            self._port.framing.request(command.code, bytes([inventory.rounds])),
+            self._port.framing.request(command.code, request + bytes([inventory.rounds])),
             _accepting(command),
             self._ends_inventory,
             _seconds(self._profile.waits.inventory),

@@ -153,6 +153,7 @@ def parse_identifier(answer: bytes) -> str:
 def parse_sighting(answer: bytes, region: RegionSetting | None, dbm: Callable[[int], int | None]) -> Sighting:
     """One tag of a real-time inventory: frequency and antenna, PC, EPC, RSSI.
 
+    Boards with eight antennas say by the high bit of the RSSI that it was one of the upper four (vendor's demo).
     ``region`` None: nobody asked which channels the numbers mean, so none is told. ``dbm``: what the
     profile makes of the RSSI byte.
     """
@@ -163,11 +164,12 @@ def parse_sighting(answer: bytes, region: RegionSetting | None, dbm: Callable[[i
     if epc is None:
         raise malformed("inventory", answer)
     channel, antenna = divmod(answer[0], 4)
+    group, strength = divmod(answer[-1], 0x80)
     return Sighting(
         epc=epc,
         pc=pc,
-        rssi_dbm=dbm(answer[-1]),
-        antenna=antenna + 1,
+        rssi_dbm=dbm(strength),
+        antenna=4 * group + antenna + 1,
         frequency_khz=region.frequency_khz(channel) if region else None,
     )
 

@@ -5,6 +5,8 @@ import logging
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from dpptag import logs
 from dpptag.devices.profiles import load_uhf_profile
@@ -12,6 +14,7 @@ from dpptag.devices.uhf.a0 import A0Module
 from dpptag.devices.uhf.framing import Framing
 from dpptag.devices.uhf.module import ModuleVersion, Target
 from dpptag.devices.uhf.port import UhfPort
+from dpptag.devices.uhf_profiles import UhfProfile
 from dpptag.devices.uhf_tables import Wait
 from dpptag.errors import (
     DeviceLost,
@@ -59,10 +62,9 @@ def chosen(epc: bytes = EPC) -> Turn:
 
 
 @contextlib.contextmanager
-def module(*turns: Turn) -> Iterator[A0Module]:
+def module(*turns: Turn, profile: UhfProfile = PROFILE) -> Iterator[A0Module]:
     with ScriptedModule(turns) as peer:
-        port = UhfPort(peer.path, Framing(PROFILE.framing), baud=115200)
-        driver = A0Module(port, PROFILE)
+        driver = A0Module(UhfPort(peer.path, Framing(profile.framing), baud=115200), profile)
         try:
             yield driver
         finally:
@@ -73,8 +75,14 @@ def test_frames_here_are_as_printed() -> None:
     assert frame(0x68, address=1) == bytes.fromhex("A003 01 68 F4")
 
 
-def test_the_version_identifies_the_board() -> None:
-    with module((asked(0x72), frame(0x72, "01 09"))) as driver:
+IDENTIFIED: tuple[Turn, Turn] = (
+    (asked(0x72), frame(0x72, "01 09")),
+    (asked(0x74, "00"), frame(0x74, "10")),
+)
+
+
+def test_the_version_identifies_the_board_and_antenna_1_is_chosen() -> None:
+    with module(*IDENTIFIED) as driver:
         assert driver.identify() == ModuleVersion(model=PROFILE.title, firmware="1.9")
 
 
@@ -143,6 +151,13 @@ def test_frequencies_are_told_once_the_region_is_known() -> None:
     with module((asked(0x79), frame(0x79, "04 3C 04 0D35A4")), (asked(0x89, "01"), seen)) as driver:
         driver.set_region("EU")
         assert driver.inventory()[0].frequency_khz == 867_500
+
+
+def test_a_session_of_the_profile_is_asked_for() -> None:
+    profile = PROFILE.model_copy(update={"inventory": PROFILE.inventory.model_copy(update={"session": 2})})
+    seen = frame(0x8B, b"\0" + OTHER + b"\x3c") + frame(0x8B, "00 0040 00000001")
+    with module((asked(0x8B, "02 00 01"), seen), profile=profile) as driver:
+        assert len(driver.inventory()) == 1
 
 
 @pytest.mark.parametrize("answer", [frame(0x89, "00 0000 00000000"), frame(0x89, "36")])
@@ -257,9 +272,8 @@ def test_writes_locks_and_kill_have_the_printed_layout() -> None:
 def test_a_lost_answer_is_never_taken_for_the_next() -> None:
     read = asked(0x81, "03 00 01 00000000")
     late = frame(0x81, tagged(2, b"\xde\xad"))
-    version = asked(0x72), frame(0x72, "01 09")
     turns = [
-        version,
+        *IDENTIFIED,
         chosen(),
         (read, b""),
         (asked(0x72), late + frame(0x72, "01 09")),
@@ -296,3 +310,25 @@ def test_passwords_are_not_in_the_traffic_log(caplog: pytest.LogCaptureFixture) 
     assert len(caplog.records) >= 8
     assert PASSWORD.hex() not in caplog.text.lower()
     assert logging.getLogger("dpptag").getEffectiveLevel() > logs.TRAFFIC
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    answer=st.one_of(
+        st.binary(max_size=40),
+        st.builds(
+            lambda data, last, count: tagged(last, data, count=count),
+            st.binary(max_size=4),
+            st.integers(0, 255),
+            st.integers(0, 1),
+        ),
+    )
+)
+def test_whatever_a_whole_frame_says_a_read_gives_two_words_or_an_error(answer: bytes) -> None:
+    with module((asked(0x81, "03 00 02 00000000"), frame(0x81, answer))) as driver:
+        try:
+            words = driver.read(Bank.USER, 0, 2, NO_PASSWORD)
+        except (DeviceProtocolError, TagLost, TagNak, UsageError):
+            return
+    assert len(words) == 4
+    assert words in answer

@@ -61,6 +61,11 @@ def test_a_sighting_tells_channel_antenna_and_dbm() -> None:
     assert (seen.epc, seen.pc, seen.rssi_dbm, seen.antenna, seen.frequency_khz) == (EPC, 0x3400, -59, 2, 868_000)
 
 
+def test_the_high_bit_of_the_rssi_is_an_antenna_above_four() -> None:
+    seen = a0.parse_sighting(b"\1" + PC + EPC + bytes([0x80 | 70]), None, dbm)
+    assert (seen.rssi_dbm, seen.antenna) == (-59, 6)
+
+
 def test_extended_pc_words_are_no_part_of_the_epc() -> None:
     seen = a0.parse_sighting(b"\0" + bytes.fromhex("3600 0001") + EPC + b"\x46", None, dbm)
     assert seen.epc == EPC

@@ -5,6 +5,8 @@ import json
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from dpptag import logs
 from dpptag.devices.profiles import load_uhf_profile
@@ -236,6 +238,17 @@ def test_a_reader_blinks_where_its_profile_says_how() -> None:
     with module((asked(0x33, "010101"), said(0x33, 0)), (asked(0x33, "010101"), said(0, 0xFE))) as driver:
         assert driver.signal()
         assert not driver.signal()
+
+
+@settings(max_examples=60, deadline=None)
+@given(status=st.one_of(st.integers(0, 255), st.just(0)), answer=st.binary(max_size=6))
+def test_whatever_a_whole_frame_says_a_read_gives_two_words_or_an_error(status: int, answer: bytes) -> None:
+    with module((asked(2, "00 03 00 02 00000000"), said(2, status, answer.hex()))) as driver:
+        try:
+            words = driver.read(Bank.USER, 0, 2, NO_PASSWORD)
+        except (DeviceProtocolError, TagLost, TagNak):
+            return
+    assert (status, len(words), words) == (0, 4, answer)
 
 
 def _golden(protocol: str) -> list[dict[str, str]]:
