@@ -42,7 +42,8 @@ class Host:
         faults = FaultSchedule(parse_fault(text) for text in filter(None, fault.split(",")))
         self.tags = tags or (chip(),)
         self.field = Field(self.tags, conditions=Conditions(is_belt=False, seed=1), faults=faults)
-        self.module = Magicrf(self.field, HostCommands(self.field), coarse=coarse, dialect=dialect)
+        self.commands = HostCommands(self.field)
+        self.module = Magicrf(self.field, self.commands, coarse=coarse, dialect=dialect)
         self.marks = (0xBB, 0x7E) if dialect == "m100" else (0xAA, 0xDD)
 
     def frame(self, kind: int, command: int, parameters: bytes) -> bytes:
@@ -258,6 +259,14 @@ def test_faults_of_a_frame() -> None:
     assert fed() == [region[:-2] + bytes((region[-2] ^ 1,)) + region[-1:]]
     assert fed() == [region[: len(region) // 2]]
     assert fed() == [region]
+
+
+def test_a_pulled_tag_is_away_for_its_rounds_or_until_the_client_has_gone() -> None:
+    host = Host(fault="pull@2+1,pull@5")
+    codes = [host.ask(0x22)[0][0] for _ in range(6)]
+    assert codes == [0x22, 0xFF, 0x22, 0x22, 0xFF, 0xFF]
+    host.commands.client_gone()
+    assert host.ask(0x22)[0][0] == 0x22
 
 
 def test_a_tag_that_leaves_in_a_write_is_the_silence_of_a_write() -> None:

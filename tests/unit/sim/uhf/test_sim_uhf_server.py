@@ -131,15 +131,16 @@ def test_a_lost_port_hangs_up_and_is_back_at_another_path(fault: str, kept: str)
     assert lost == [{"fired": fault, "host_command": 1}, {"lost": 1, "path": sim.path}]
 
 
-def test_a_hold_lasts_until_the_client_has_gone() -> None:
+@pytest.mark.parametrize(("fault", "kept"), [("hold@1", ""), ("hold-after@1", "cafe")])
+def test_a_hold_lasts_until_the_client_has_gone(fault: str, kept: str) -> None:
     events: list[dict[str, object]] = []
-    with start_uhf("m100", f"{ONE}&fault=hold-after@1", events.append) as sim:
+    with start_uhf("m100", f"{ONE}&fault={fault}", events.append) as sim:
         with opened(sim.path) as port:
             os.write(port, write_user(0, b"\xca\xfe"))
             assert sim.held.wait(10)
             os.write(port, GET_REGION)
         assert sim.unused.wait(10)
-        assert sim.field.tags[0].user[:2] == b"\xca\xfe"
+        assert sim.field.tags[0].user.rstrip(b"\0").hex() == kept
         with opened(sim.path) as port:
             assert asked(port, GET_REGION, len(REGION)) == REGION
     assert events[1:] == [{"held": 1}, {"released": 1}]
