@@ -65,36 +65,39 @@ class Framing:
         length = len(frame.data) + layout.counted
         if length > layout.longest_length:
             raise FrameError(f"{len(frame.data)} bytes of data do not fit a frame")
-        values: dict[FrameField, bytes] = {
-            "header": self.header,
-            "type": bytes((frame.kind,)),
-            "address": bytes((frame.address,)),
-            "length": length.to_bytes(self.table.length_bytes, "big"),
-            "command": bytes((frame.command,)),
-            "status": (frame.status or 0).to_bytes(self.table.status_bytes, "big"),
-            "data": frame.data,
-            "end": b"" if self.table.end is None else bytes((self.table.end,)),
-        }
-        values["check"] = self._check(b"".join(values[field] for field in layout.checked))
-        return b"".join(values[field] for field in layout.fields)
+        octets = layout.blank(frame.data)
+        place = layout.place
+        octets[place["length"]] = length.to_bytes(self.table.length_bytes, "big")
+        octets[place["command"]] = bytes((frame.command,))
+        if "type" in place:
+            octets[place["type"]] = bytes((frame.kind,))
+        if "address" in place:
+            octets[place["address"]] = bytes((frame.address,))
+        if "status" in place:
+            octets[place["status"]] = (frame.status or 0).to_bytes(self.table.status_bytes, "big")
+        octets[place["check"]] = self._check(layout.checked(octets))
+        return bytes(octets)
 
     def parse(self, octets: bytes, *, answer: bool = True) -> Frame:
         """Exactly one whole frame. Raises FrameError."""
-        layout = self._answer if answer else self._request
         size = self.size_of(octets, answer=answer)
         if size != len(octets):
             raise FrameError(f"{len(octets)} bytes, where the length says {'more' if size is None else size}")
-        values = layout.split(octets)
-        if self.table.end is not None and values["end"][0] != self.table.end:
+        return self._taken_apart(octets, self._answer if answer else self._request)
+
+    def _taken_apart(self, octets: bytes, layout: _Layout) -> Frame:
+        """The fields of a frame whose size is right; end and check are looked at here, and nowhere else."""
+        place = layout.place
+        if self.table.end is not None and octets[-1] != self.table.end:
             raise FrameError("the end byte is missing")
-        if values["check"] != self._check(b"".join(values[field] for field in layout.checked)):
+        if octets[place["check"]] != self._check(layout.checked(octets)):
             raise FrameError("the check is wrong")
         return Frame(
-            command=values["command"][0],
-            data=values["data"],
-            kind=values["type"][0] if "type" in values else 0,
-            address=values["address"][0] if "address" in values else 0,
-            status=int.from_bytes(values["status"], "big") if "status" in values else None,
+            command=octets[place["command"]][0],
+            data=octets[place["data"]],
+            kind=octets[place["type"]][0] if "type" in place else 0,
+            address=octets[place["address"]][0] if "address" in place else 0,
+            status=int.from_bytes(octets[place["status"]], "big") if "status" in place else None,
         )
 
     def size_of(self, octets: bytes | bytearray, *, answer: bool = True) -> int | None:
@@ -117,29 +120,54 @@ class Framing:
 
 
 class _Layout:
-    """Where the fields of a request or an answer lie."""
+    """Where the fields of a request or an answer lie; what stands behind the data is counted from the end."""
 
     def __init__(self, table: tables.Framing, fields: Sequence[FrameField], longest_length: int) -> None:
-        self.fields = tuple(fields)
-        self.checked = tuple(field for field in fields if field in table.check.covers)
+        sizes = [table.size_of(field) for field in fields]
         self.counted = table.counted(list(fields))
         self.longest_length = longest_length
-        self.overhead = sum(table.size_of(field) for field in fields)
+        self.overhead = sum(sizes)
         self.longest = self.overhead + longest_length - self.counted
-        at = self.fields.index("data")
-        self.data_at = sum(table.size_of(field) for field in fields[:at])
-        self.length_at = sum(table.size_of(field) for field in fields[: self.fields.index("length")])
-        self._sizes = tuple((field, table.size_of(field)) for field in fields)
+        data = fields.index("data")
+        self.data_at = sum(sizes[:data])
+        self.length_at = sum(sizes[: fields.index("length")])
+        self.place: dict[FrameField, slice] = {}
+        for at, field in enumerate(fields):
+            start, stop = sum(sizes[:at]), sum(sizes[: at + 1])
+            if at == data:
+                self.place[field] = slice(start, -sum(sizes[at + 1 :]))
+            elif at > data:
+                self.place[field] = slice(start - self.overhead, (stop - self.overhead) or None)
+            else:
+                self.place[field] = slice(start, stop)
+        self._checked = _merged([self.place[field] for field in fields if field in table.check.covers])
+        self._head = bytearray(self.data_at)
+        self._tail = bytearray(self.overhead - self.data_at)
+        if table.header is not None:
+            self._head[0] = table.header
+        if table.end is not None:
+            self._tail[-1] = table.end
 
-    def split(self, octets: bytes) -> dict[FrameField, bytes]:
-        """The fields of a frame whose size is right."""
-        values: dict[FrameField, bytes] = {}
-        at = 0
-        for field, fixed in self._sizes:
-            size = len(octets) - self.overhead if field == "data" else fixed
-            values[field] = octets[at : at + size]
-            at += size
-        return values
+    def blank(self, data: bytes) -> bytearray:
+        """A frame with nothing filled in but header, data and end."""
+        return self._head + data + self._tail
+
+    def checked(self, octets: bytes | bytearray) -> bytes | bytearray:
+        """What the check is made of."""
+        if len(self._checked) == 1:
+            return octets[self._checked[0]]
+        return b"".join(octets[part] for part in self._checked)
+
+
+def _merged(parts: list[slice]) -> list[slice]:
+    """Parts that follow one another become one."""
+    merged = parts[:1]
+    for part in parts[1:]:
+        if merged[-1].stop == part.start:
+            merged[-1] = slice(merged[-1].start, part.stop)
+        else:
+            merged.append(part)
+    return merged
 
 
 class FrameReader:
@@ -236,7 +264,7 @@ class FrameReader:
             del self._buffer[:size]
 
 
-def _checksum(check: tables.Check) -> Callable[[bytes], bytes]:
+def _checksum(check: tables.Check) -> Callable[[bytes | bytearray], bytes]:
     if check.kind == "sum8":
         return lambda octets: bytes((sum(octets) & 0xFF,))
     if check.kind == "complement8":
@@ -244,7 +272,7 @@ def _checksum(check: tables.Check) -> Callable[[bytes], bytes]:
     return _crc16(check)
 
 
-def _crc16(check: tables.Check) -> Callable[[bytes], bytes]:
+def _crc16(check: tables.Check) -> Callable[[bytes | bytearray], bytes]:
     poly, init, xorout = check.poly or 0, check.init or 0, check.xorout or 0
     order = check.order or "big"
     entries = []
@@ -258,19 +286,19 @@ def _crc16(check: tables.Check) -> Callable[[bytes], bytes]:
         entries.append(value)
     table = tuple(entries)
 
-    def reflected(octets: bytes) -> bytes:
+    def reflected(octets: bytes | bytearray) -> bytes:
         crc = init
         for octet in octets:
             crc = crc >> 8 ^ table[(crc ^ octet) & 0xFF]
         return (crc ^ xorout).to_bytes(2, order)
 
-    def augmented(octets: bytes) -> bytes:
+    def augmented(octets: bytes | bytearray) -> bytes:
         crc = init
         for octet in octets:
             crc = crc << 8 & 0xFF00 ^ table[crc >> 8 ^ octet]
         return (crc ^ xorout).to_bytes(2, order)
 
-    def shifted_in(octets: bytes) -> bytes:
+    def shifted_in(octets: bytes | bytearray) -> bytes:
         """The message enters at the low end of the register, and no zeros follow it."""
         crc = init
         for octet in octets:

@@ -65,7 +65,7 @@ class MagicRfModule:
         model = self._text(_HARDWARE)
         request = self._port.framing.request(self._profile.commands["version"].code, _HARDWARE)
         wait = self._profile.waits.answer.ms / 1000
-        self._port.barrier = Barrier(request, lambda frame: self._is_answer(frame, "version"), wait)
+        self._port.barrier = Barrier(request, self._answers("version", errors=False), wait)
         firmware = self._text(_SOFTWARE)
         self._profile = self._profile.for_firmware(firmware)
         return ModuleVersion(model=model, firmware=firmware)
@@ -90,7 +90,11 @@ class MagicRfModule:
         return ModuleState(region=region, read_power_cdbm=power, write_power_cdbm=power, temperature_c=None)
 
     def set_region(self, name: str) -> None:
-        self._set("region", bytes((self._profile.regions[name].code,)))
+        region = self._profile.regions[name]
+        self._set("region", bytes((region.code,)))
+        if region.legal_channels and "hop_list" in self._profile.commands:
+            # By itself the module hops over the whole band; only these channels may carry this power.
+            self._set("hop_list", bytes((len(region.legal_channels), *region.legal_channels)))
 
     def set_power(self, cdbm: int) -> None:
         self._set("power", (cdbm // self._profile.power.unit_cdbm).to_bytes(2, "big"))
@@ -209,7 +213,7 @@ class MagicRfModule:
         waits = self._profile.waits
         frame = self._port.ask_tag(
             self._port.framing.request(self._profile.commands[name].code, body),
-            lambda frame: self._is_answer(frame, name) or self._is_error(frame),
+            self._answers(name),
             (waits.access.ms + words * waits.access_word.ms) / 1000,
             hidden=hidden,
         )
@@ -261,7 +265,7 @@ class MagicRfModule:
             keep=aside is not None,
         )
         answer = self._port.receive(
-            lambda frame: self._is_answer(frame, "select_mode"), self._profile.waits.answer.ms / 1000, aside
+            self._answers("select_mode", errors=False), self._profile.waits.answer.ms / 1000, aside
         )
         if answer.data != b"\x00":
             raise self._port.malformed("it does not take the mode of Select")
@@ -276,7 +280,7 @@ class MagicRfModule:
         """A question to the module itself, that may be asked again."""
         frame = self._port.ask(
             self._port.framing.request(self._profile.commands[name].code, data),
-            lambda frame: self._is_answer(frame, name) or self._is_error(frame),
+            self._answers(name),
             self._profile.waits.answer.ms / 1000,
             hidden=NOTHING_HIDDEN,
             attempts=attempts,
@@ -285,10 +289,13 @@ class MagicRfModule:
             raise self._refusal(frame, name)
         return frame.data
 
-    def _is_answer(self, frame: Frame, name: str) -> bool:
+    def _answers(self, name: str, *, errors: bool = True) -> Callable[[Frame], bool]:
+        """What answers the command of this name, an error with it unless not wanted."""
         types = self._port.framing.types
-        return (
-            types is not None and frame.kind == types.answer and frame.command in self._profile.commands[name].accepted
+        kind = -1 if types is None else types.answer
+        codes = self._profile.commands[name].accepted
+        return lambda frame: (
+            frame.kind == kind and (frame.command in codes or (errors and frame.command == _ERROR and bool(frame.data)))
         )
 
     def _is_error(self, frame: Frame) -> bool:

@@ -14,7 +14,7 @@ import os
 import select
 import termios
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
@@ -110,8 +110,12 @@ class UhfPort:
 
     @baud.setter
     def baud(self, baud: int) -> None:
-        with self._errors() as port:
-            port.baudrate = baud
+        if self._serial is None:
+            raise self._closed()
+        try:
+            self._serial.baudrate = baud
+        except (OSError, termios.error) as exc:
+            raise self._lost(exc) from exc
         self._baud = baud
 
     def ask(
@@ -210,8 +214,7 @@ class UhfPort:
     def send_raw(self, octets: bytes) -> None:
         """Bytes that are no frame, such as one that wakes the module."""
         logs.traffic(LOG, ">", octets)
-        with self._errors() as port:
-            port.write(octets)
+        self._put(octets)
 
     def malformed(self, what: str) -> DeviceProtocolError:
         return DeviceProtocolError(
@@ -265,38 +268,51 @@ class UhfPort:
             if spans:  # the check tells of the secret too
                 spans.append((at + len(request.data), len(octets)))
             logs.traffic(LOG, ">", octets, spans)
-        with self._errors() as port:
-            port.write(octets)
+        self._put(octets)
+
+    def _put(self, octets: bytes) -> None:
+        """What the kernel takes at once it takes in one call, without asking before; else it is waited for."""
+        if self._serial is None:
+            raise self._closed()
+        try:
+            try:
+                taken = os.write(self._serial.fileno(), octets)
+            except BlockingIOError:
+                taken = 0
+            if taken < len(octets):
+                self._serial.write(octets[taken:])
+        except (OSError, termios.error) as exc:
+            raise self._lost(exc) from exc
 
     def _read(self, seconds: float) -> bytes:
         """What has come, as soon as a byte has; nothing after ``seconds``."""
-        with self._errors() as port:
+        if self._serial is None:
+            raise self._closed()
+        try:
             if not self._poll.poll(math.ceil(seconds * 1000)):
                 return b""
-            try:
-                octets = os.read(port.fileno(), _CHUNK)
-            except BlockingIOError:
-                return b""
+            octets = os.read(self._serial.fileno(), _CHUNK)
             if not octets:  # always ready and never anything: hung up
                 raise OSError(errno.EIO, os.strerror(errno.EIO))
+        except BlockingIOError:
+            return b""
+        except (OSError, termios.error) as exc:
+            raise self._lost(exc) from exc
         if LOG.isEnabledFor(logs.TRAFFIC):
             logs.traffic(LOG, "<", octets, [(0, len(octets))] if self._hidden.answer else ())
         return octets
 
-    @contextlib.contextmanager
-    def _errors(self) -> Iterator[serial.Serial]:
+    def _closed(self) -> DeviceLost:
+        return DeviceLost(f"the module at {self.name} is closed", action="open it again", device=self.name)
+
+    def _lost(self, error: Exception) -> DeviceLost:
         """What pyserial, termios and the system raise is a port that was lost."""
-        if self._serial is None:
-            raise DeviceLost(f"the module at {self.name} is closed", action="open it again", device=self.name)
-        try:
-            yield self._serial
-        except (OSError, termios.error) as exc:
-            how = "takes no bytes" if isinstance(exc, serial.SerialTimeoutException) else "is gone"
-            raise DeviceLost(
-                f"the module at {self.name} {how}",
-                action="check cable and power, then run the command again",
-                device=self.name,
-            ) from exc
+        how = "takes no bytes" if isinstance(error, serial.SerialTimeoutException) else "is gone"
+        return DeviceLost(
+            f"the module at {self.name} {how}",
+            action="check cable and power, then run the command again",
+            device=self.name,
+        )
 
 
 def _opened(node: str, baud: int) -> serial.Serial:
