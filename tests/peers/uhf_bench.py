@@ -12,6 +12,7 @@ USER_BYTES = bytes(range(0x41, 0x41 + 88))
 NEW_EPC = bytes.fromhex("3074257BF7194E4000001A85")
 ACCESS = bytes.fromhex("00003039")
 KILL = bytes.fromhex("BEADEAD1")
+ONE_TAG = "tags=UCODE-7xm"
 TWO_TAGS = "tags=UCODE-7xm*2&mode=field&rssi=-48,-61"
 
 
@@ -30,13 +31,14 @@ def our_link(sim: SimulatedModule, profile: str, tid: bytes, region: str = "EU")
     sim.unused.wait(5)
     with open_uhf(path, wait=lambda _seconds: None) as reader:
         links = (reader.select(sighting) for sighting in reader.inventory())
-        (link,) = (link for link in links if link.tid == tid)
-        link.reselect()
-        yield link
+        yield next(link for link in links if link.tid == tid)
 
 
 def write_as_ours(link: Gen2Link) -> None:
-    """User bank, passwords and EPC, as a station writes them; then the user bank locked."""
+    """User bank, passwords and EPC, as a station writes them; then the user bank locked.
+
+    Where the module chooses by EPC alone the tag must be the only one.
+    """
     half = len(USER_BYTES) // 2
     for at in (0, half):
         link.write(Bank.USER, at // 2, USER_BYTES[at : at + half])
