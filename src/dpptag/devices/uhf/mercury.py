@@ -26,6 +26,7 @@ _LOG: Final = logging.getLogger(__name__)
 
 _NO_TAG: Final = 0x0400
 _NO_PROTOCOL: Final = 0x0401
+_NO_REGION: Final = 0x010B
 _BUFFER_FULL: Final = 0x0601
 _BOOT_ATTEMPTS: Final = 4
 """Questions after the start of the firmware, the profile's boot time apart."""
@@ -64,6 +65,7 @@ class MercuryModule:
         self._profile = profile
         self._access = profile.access
         self._select: Select | None = None
+        self._region_is_set = False
         waits = profile.waits
         self._answer = waits.answer.ms / 1000
         self._beyond = waits.access.ms / 1000
@@ -121,6 +123,7 @@ class MercuryModule:
         region = read = write = temperature = None
         if "get_region" in commands:
             code = answers.parse_byte(self._command("get_region"))
+            self._region_is_set = code != 0
             region = next((name for name, known in self._profile.regions.items() if known.code == code), None)
         if "get_read_power" in commands:
             read = self._power("get_read_power")
@@ -132,7 +135,9 @@ class MercuryModule:
 
     def set_region(self, name: str) -> None:
         """Raises DeviceProtocolError where the module then hops over other frequencies than the profile says."""
+        self._region_is_set = False
         self._command("region", bytes([self._profile.regions[name].code]))
+        self._region_is_set = True
         if "hop_table" not in self._profile.commands:
             return
         legal = self._profile.frequencies_khz(name)
@@ -363,7 +368,7 @@ class MercuryModule:
         status = answer.status or 0
         if status in self._profile.errors.ok:
             return answer.data
-        if status == _NO_PROTOCOL:  # it was set on opening
+        if status == _NO_PROTOCOL or (status == _NO_REGION and self._region_is_set):
             raise DeviceLost(
                 f"the module at {self._port.name} has started anew",
                 code="module-restarted",

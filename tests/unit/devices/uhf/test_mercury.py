@@ -234,6 +234,16 @@ def test_what_is_no_refusal_of_the_tag_is_another_error(status: int, error: type
         module.read(Bank.USER, 0, 1, NO_PASSWORD)
 
 
+def test_a_module_that_has_lost_its_region_has_started_anew() -> None:
+    search_refused = step(0x22, ROUND, status=0x010B)
+    with playing([CLEAR, search_refused]) as module, pytest.raises(UsageError):  # none was ever set
+        module.inventory()
+    with playing([step(0x97, "08"), step(0x65), CLEAR, search_refused]) as module:
+        module.set_region("EU")
+        with pytest.raises(DeviceLost):
+            module.inventory()
+
+
 def test_several_areas_are_locked_with_one_command() -> None:
     lock = "03E8 00 A1B2C3D4 00A2 00A2"
     with playing([step(0x25, lock)]) as module:
