@@ -29,11 +29,11 @@ from dpptag.devices.uhf.a0_payloads import (
 from dpptag.devices.uhf.framing import Frame
 from dpptag.devices.uhf.module import ModuleVersion, Target
 from dpptag.devices.uhf.port import NOTHING_HIDDEN, Accept, Barrier, Hidden, UhfPort, UnansweredError
-from dpptag.devices.uhf.refusals import refusal_error
+from dpptag.devices.uhf.refusals import check_reach, of_module, refusal_error
 from dpptag.devices.uhf_code_tables import Command
 from dpptag.devices.uhf_profiles import UhfProfile
 from dpptag.devices.uhf_tables import Region, Wait
-from dpptag.errors import DeviceProtocolError, DpptagError, TagError, TagRefused, TagSwapped
+from dpptag.errors import DeviceProtocolError, DpptagError, TagRefused, TagSwapped
 from dpptag.links.gen2 import Area, Bank, LockAction, ModuleState, Sighting
 
 _ATTEMPTS: Final = 2
@@ -141,7 +141,7 @@ class A0Module:
         if len(last.data) != _SHORT_ERROR:
             parse_total(last.data)
         elif self._profile.errors.of(last.data[0]).meaning != "no-tag":
-            raise self._refused_setting(last.data[0], "inventory")
+            raise of_module(self._refused(last.data[0], "inventory"))
         return [parse_sighting(tag.data, self._region, self._profile.rssi.dbm) for tag in tags]
 
     def choose(self, target: Target | None) -> None:
@@ -150,7 +150,7 @@ class A0Module:
         self._chosen = target
 
     def read(self, bank: Bank, word: int, count: int, password: bytes, *, secret: bool = False) -> bytes:
-        self._check_reach(word, count)
+        check_reach(self._profile.memory, word, count)
         request = read_request(bank, word, count, password)
         hidden = Hidden(spans=((3, len(request)),), answer=secret)
         data = self._access("read", request, f"reading bank {bank.value}", words=count, hidden=hidden)
@@ -171,7 +171,7 @@ class A0Module:
     ) -> None:
         """``expect_refusal`` changes nothing: no time can be told to a board."""
         words = len(data) // 2
-        self._check_reach(word, words)
+        check_reach(self._profile.memory, word, words)
         request = write_request(bank, word, data, password)
         self._access(
             "block_write" if block else "write",
@@ -238,17 +238,6 @@ class A0Module:
             raise self._port.malformed("an answer of another kind than was asked for")
         return found.data
 
-    def _check_reach(self, word: int, count: int) -> None:
-        bits = self._profile.memory.word_pointer_bits
-        if word + count > 1 << bits:
-            raise TagRefused(
-                f"the module reaches no word above {(1 << bits) - 1}",
-                code="beyond-word-pointer",
-                action="use a layout that fits, or another module",
-                word=word,
-                count=count,
-            )
-
     def _ask(self, name: str, data: bytes = b"", *, attempts: int = _ATTEMPTS) -> bytes:
         command = self._profile.commands[name]
         return self._port.ask(
@@ -261,17 +250,10 @@ class A0Module:
     def _set(self, name: str, data: bytes, doing: str) -> None:
         code = parse_code(self._ask(name, data))
         if code not in self._profile.errors.ok:
-            raise self._refused_setting(code, doing)
+            raise of_module(self._refused(code, doing))
 
     def _refused(self, code: int, doing: str) -> DpptagError:
         return refusal_error(self._profile.errors.of(code), f"{code:02x}", what=doing, device=self._port.name)
-
-    def _refused_setting(self, code: int, doing: str) -> DpptagError:
-        """Where no tag was asked, none refused."""
-        error = self._refused(code, doing)
-        if isinstance(error, TagError):
-            return DeviceProtocolError(error.message, code="module-refuses", action="check the profile", **error.facts)
-        return error
 
     def _stored_power(self) -> int | None:
         """None where the antennas differ, or the board does not tell."""

@@ -15,11 +15,11 @@ from dpptag.devices.uhf.framing import Frame
 from dpptag.devices.uhf.module import ModuleVersion, Target
 from dpptag.devices.uhf.port import NOTHING_HIDDEN, Accept, Barrier, Hidden, UhfPort
 from dpptag.devices.uhf.reader18_payloads import Information
-from dpptag.devices.uhf.refusals import refusal_error
+from dpptag.devices.uhf.refusals import check_reach, of_module, refusal_error
 from dpptag.devices.uhf_code_tables import Command
 from dpptag.devices.uhf_profiles import UhfProfile
 from dpptag.devices.uhf_tables import Region
-from dpptag.errors import DeviceProtocolError, DpptagError, TagError, TagRefused
+from dpptag.errors import DeviceProtocolError, DpptagError, TagRefused
 from dpptag.links.gen2 import Area, Bank, LockAction, ModuleState, Sighting
 
 _ATTEMPTS: Final = 2
@@ -117,7 +117,7 @@ class Reader18Module:
         if last.status not in inventory.done:
             error = self._refused(last, "inventory")
             if self._profile.errors.of(last.status or 0).meaning != "no-tag":
-                raise _of_module(error)
+                raise of_module(error)
             frames.pop()
         return [
             sighting
@@ -139,7 +139,7 @@ class Reader18Module:
         self._epc = epc
 
     def read(self, bank: Bank, word: int, count: int, password: bytes, *, secret: bool = False) -> bytes:
-        self._check_reach(word, count)
+        check_reach(self._profile.memory, word, count)
         request = payloads.read_request(self._epc, bank, word, count, password)
         hidden = Hidden(spans=((len(request) - len(password), len(request)),), answer=secret)
         answer = self._access("read", request, f"reading bank {bank.value}", words=count, hidden=hidden)
@@ -158,7 +158,7 @@ class Reader18Module:
     ) -> None:
         """``expect_refusal`` changes nothing: no time can be told to a reader."""
         words = len(data) // 2
-        self._check_reach(word, words)
+        check_reach(self._profile.memory, word, words)
         request = payloads.write_request(self._epc, bank, word, data, password)
         shown = len(request) - len(password) - (len(data) if secret else 0)
         payloads.parse_nothing(
@@ -210,17 +210,6 @@ class Reader18Module:
             raise self._refused(frame, doing)
         return frame.data
 
-    def _check_reach(self, word: int, count: int) -> None:
-        bits = self._profile.memory.word_pointer_bits
-        if word + count > 1 << bits:
-            raise TagRefused(
-                f"the module reaches no word above {(1 << bits) - 1}",
-                code="beyond-word-pointer",
-                action="use a layout that fits, or another module",
-                word=word,
-                count=count,
-            )
-
     def _ask(self, name: str, data: bytes = b"", *, attempts: int = _ATTEMPTS) -> Frame:
         command = self._profile.commands[name]
         return self._port.ask(
@@ -233,7 +222,7 @@ class Reader18Module:
     def _set(self, name: str, data: bytes, doing: str) -> None:
         frame = self._ask(name, data)
         if frame.status not in self._profile.errors.ok and frame.status != _UNTIL_POWER_OFF:
-            raise _of_module(self._refused(frame, doing))
+            raise of_module(self._refused(frame, doing))
         payloads.parse_nothing(frame.data)
 
     def _set_scan_time(self) -> int:
@@ -249,7 +238,7 @@ class Reader18Module:
     def _information(self, *, attempts: int = _ATTEMPTS) -> Information:
         frame = self._ask("version", attempts=attempts)
         if frame.status not in self._profile.errors.ok:
-            raise _of_module(self._refused(frame, "asking for the reader's information"))
+            raise of_module(self._refused(frame, "asking for the reader's information"))
         return Information.from_bytes(frame.data)
 
     def _refused(self, frame: Frame, doing: str) -> DpptagError:
@@ -268,10 +257,3 @@ def _accepting(command: Command) -> Accept:
 def _channels(region: Region) -> tuple[int, int, int]:
     """Band, first and last channel."""
     return region.code, region.first_channel, region.first_channel + region.channels - 1
-
-
-def _of_module(error: DpptagError) -> DpptagError:
-    """Where no tag was asked, none refused."""
-    if isinstance(error, TagError):
-        return DeviceProtocolError(error.message, code="module-refuses", action="check the profile", **error.facts)
-    return error

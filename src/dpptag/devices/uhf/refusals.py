@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Final
 
 from dpptag.devices.uhf_code_tables import ErrorCode, Meaning
-from dpptag.errors import DeviceProtocolError, DpptagError, TagLost, TagNak, UsageError
+from dpptag.devices.uhf_tables import Memory
+from dpptag.errors import DeviceProtocolError, DpptagError, TagError, TagLost, TagNak, TagRefused, UsageError
 from dpptag.links.gen2 import Refusal
 
 _REFUSALS: Final = frozenset(refusal.value for refusal in Refusal)
@@ -52,3 +53,23 @@ def refusal_error(entry: ErrorCode, code: str, *, what: str, device: str) -> Dpp
     return DeviceProtocolError(
         text, code=f"module-{entry.meaning}", action=action, status=code, retry=entry.retry, device=device
     )
+
+
+def of_module(error: DpptagError) -> DpptagError:
+    """The same for a command to the module alone: where no tag was asked, none refused."""
+    if isinstance(error, TagError):
+        return DeviceProtocolError(error.message, code="module-refuses", action=_PROFILE, **error.facts)
+    return error
+
+
+def check_reach(memory: Memory, word: int, count: int) -> None:
+    """Raises TagRefused for words that the module's word pointer does not reach."""
+    words = 1 << memory.word_pointer_bits
+    if word + count > words:
+        raise TagRefused(
+            f"the module reaches the first {words} words of a bank alone",
+            code="beyond-word-pointer",
+            action="use a layout that fits, or another module",
+            word=word,
+            count=count,
+        )
