@@ -51,7 +51,7 @@ def test_a_profile_is_whole(name: str) -> None:
             frequency = region.first_khz + (number - region.first_channel) * region.step_khz
             assert region.first_khz <= frequency <= region.last_khz
     europe = profile.regions["EU"]
-    legal = {865_700, 866_300, 866_900, 867_500}  # EN 302 208: the four high-power channels
+    legal = {865_700, 866_300, 866_900, 867_500}  # ERC/REC 70-03, annex on RFID, note 1
     numbers = europe.legal_channels or range(europe.first_channel, europe.first_channel + europe.channels)
     assert {europe.first_khz + (number - europe.first_channel) * europe.step_khz for number in numbers} <= legal
     assert 902_000 < profile.regions["US"].first_khz < profile.regions["US"].last_khz < 928_000

@@ -51,7 +51,6 @@ def test_misprints_are_refused_by_parser_and_stream() -> None:
 Call = Callable[[MagicRfModule], object]
 
 DRIVEN: list[tuple[list[str], Call, object]] = [
-    (["set region 01"], lambda module: module.set_region("CN"), None),
     (["get region", "get power"], lambda module: module.state().read_power_cdbm, 2000),
     (["set power 20.00"], lambda module: module.set_power(2000), None),
     (["select mode 01"], lambda module: module.choose(None), None),
@@ -76,6 +75,19 @@ def test_the_driver_says_what_is_printed(meanings: list[str], call: Call, result
         module = MagicRfModule(UhfPort(peer.path, FRAMING, baud=115200, wait=lambda _seconds: None), PROFILE)
         assert call(module) == result
         module.close()
+
+
+def test_a_region_is_set_as_printed_and_then_only_the_channels_that_may_carry_the_power() -> None:
+    asked, said = "BB0007000101097E", "BB0107000100097E"
+    assert {asked, said} <= {frame["hex"] for frame in printed()}
+    channels = bytes(PROFILE.regions["CN"].legal_channels or ())
+    hops = FRAMING.build(FRAMING.request(0xA9, bytes((len(channels),)) + channels))
+    turns = [(bytes.fromhex(asked), bytes.fromhex(said)), (hops, bytes.fromhex("BB01A9000100AB7E"))]
+    with ScriptedModule(turns) as peer:
+        module = MagicRfModule(UhfPort(peer.path, FRAMING, baud=115200, wait=lambda _seconds: None), PROFILE)
+        module.set_region("CN")
+        module.close()
+    assert len(channels) == 16  # 920.5-924.5 MHz
 
 
 def test_the_printed_round_is_read() -> None:
