@@ -10,7 +10,7 @@ import logging
 from collections.abc import Iterator
 from typing import Final
 
-from dpptag.errors import TagError, TagLost, TagNak, TagRefused, TagSwapped, TagWriteFailed
+from dpptag.errors import TagLost, TagNak, TagRefused, TagSwapped, TagWriteFailed
 from dpptag.links.gen2 import NO_PASSWORD, Bank, Gen2Link, Refusal
 from dpptag.tags.gen2_memory import PC_WORD, WORD, same_pc
 
@@ -127,8 +127,3 @@ def select_again(link: Gen2Link) -> None:
                 chip=link.uid.hex(),
                 tag_state="unknown",
             ) from refused
-
-
-def is_coarse(error: TagError) -> bool:
-    """The module says that a write failed and not why."""
-    return error.facts.get("error") in (Refusal.WRITE_FAILED.value, Refusal.OTHER.value)

@@ -19,7 +19,8 @@ from typing import Final
 from dpptag.errors import TagLost, TagNak, TagRefused, TagSwapped, TagWriteFailed
 from dpptag.links.gen2 import NO_PASSWORD, Area, Bank, Gen2Link, Gen2Reader, LockAction, Refusal
 from dpptag.links.nfc import Technology
-from dpptag.tags.gen2_access import TRIES, is_coarse, read_words, select_again, write_words
+from dpptag.model.identifiers import tid_serial_end
+from dpptag.tags.gen2_access import TRIES, read_words, select_again, write_words
 from dpptag.tags.gen2_memory import (
     ACCESS_WORD,
     EPC_WORD,
@@ -46,6 +47,9 @@ PURPOSE_KILL: Final = "gen2-kill"
 
 NOT_IN_FORCE: Final = "lock-not-in-force"
 """Error code: a write that the lock should stop was accepted."""
+
+_VAGUE_REFUSALS: Final = 2
+"""So many refusals without a reason count as one: a single one may be noise."""
 
 _ORDER: Final = (Area.KILL, Area.ACCESS, Area.EPC, Area.TID, Area.USER)
 _ACTION_BITS: Final = {
@@ -167,6 +171,14 @@ def _refuse_unprotectable(tag: Gen2Tag, protection: Protection, keys: TagKeys | 
             "write it first, then protect it",
             chip_type=name,
         )
+    if tid_serial_end(tag.uid) is None:
+        raise refusal(
+            tag.uid,
+            "chip-tid-unserialised",
+            f"the TID of this {name} has no serial, or it was not read: its passwords would be those of all its kind",
+            "try again, or use a chip with a serialised TID",
+            chip_type=name,
+        )
     if protection.password and keys is None:
         raise refusal(
             tag.uid, "tag-no-keys", "passwords are derived from a master key", "name the master key", chip_type=name
@@ -224,26 +236,34 @@ class _Work:
             raise self._failed("password-read-back", "the chip does not hold the passwords that were written to it")
         return True
 
-    def _reserved(self) -> bytes | None:
-        try:
-            return read_words(self._link, Bank.RESERVED, KILL_WORD, PASSWORD_WORDS, secret=True)
-        except TagNak as nak:
-            if nak.facts.get("error") == Refusal.OVERRUN.value:
-                raise self._refused("tag-no-password", "has no passwords", "take another chip") from nak
-            return None
+    def _reserved(self, word: int = KILL_WORD, words: int = PASSWORD_WORDS) -> bytes | None:
+        """Words of the reserved bank; None where the chip keeps them to itself, said twice if it does not say why."""
+        for last in (False, True):
+            try:
+                return read_words(self._link, Bank.RESERVED, word, words, secret=True)
+            except TagNak as nak:
+                kind = nak.facts.get("error")
+                if kind == Refusal.OVERRUN.value:
+                    raise self._refused("tag-no-password", "has no passwords", "take another chip") from nak
+                if last or kind == Refusal.LOCKED.value:
+                    break
+        return None
 
     def check_password(self) -> None:
         """The chip is closed: it must take our access password. Raises TagRefused where it does not."""
         if self._passwords is None:
             return
-        try:
-            read_words(self._link, Bank.EPC, EPC_WORD, 1, password=self._access)
-        except TagNak as nak:
-            raise self._refused(
-                "tag-password",
-                "is locked with a password that is not the one of this master key",
-                "name the master key that it was locked with, or take another tag",
-            ) from nak
+        for tries_left in reversed(range(TRIES)):
+            try:
+                read_words(self._link, Bank.EPC, EPC_WORD, 1, password=self._access)
+                return
+            except TagNak as nak:
+                if not tries_left or nak.facts.get("error") == Refusal.PASSWORD.value:
+                    raise self._refused(
+                        "tag-password",
+                        "is locked with a password that is not the one of this master key",
+                        "name the master key that it was locked with, or take another tag",
+                    ) from nak
 
     def lock_and_prove(self) -> None:
         """A lock whose answer was lost is repeated only once the proof has shown that it is not in force."""
@@ -274,9 +294,9 @@ class _Work:
             bank = _PROOF_UNITS.get(step.unit)
             if bank is None:
                 continue
-            refused = self._refused_write(bank, step.at, step.data)
-            if is_coarse(refused) and self._passwords is not None and not self._permanent:
-                write_words(self._link, bank, step.at, step.data, password=self._access)
+            says_locked = self._is_refused(bank, step.at, step.data)
+            if not says_locked and self._passwords is not None and not self._permanent:
+                self._write_with_password(bank, step.at, step.data)
             if read_words(self._link, bank, step.at, 1) != step.data:
                 raise self._failed(
                     "lock-read-back",
@@ -285,37 +305,57 @@ class _Work:
                     word=step.at,
                 )
         for word in (ACCESS_WORD, KILL_WORD):
-            try:
-                read_words(self._link, Bank.RESERVED, word, PASSWORD_WORDS // 2, secret=True)
-            except TagNak:
-                continue
-            raise self._failed(
-                NOT_IN_FORCE, "a password can still be read by anybody", bank=Bank.RESERVED.name, word=word
-            )
+            if self._reserved(word, PASSWORD_WORDS // 2) is not None:
+                raise self._failed(
+                    NOT_IN_FORCE, "a password can still be read by anybody", bank=Bank.RESERVED.name, word=word
+                )
 
-    def _refused_write(self, bank: Bank, word: int, data: bytes) -> TagNak:
-        """The refusal of a write of what the word holds. Raises TagWriteFailed where it was accepted.
+    def _is_refused(self, bank: Bank, word: int, data: bytes) -> bool:
+        """Write what the word holds: True for an answer that names a lock, False for two refusals that name nothing.
 
         A lock for ever is tried with the password: only then a refusal tells it from a lock that the password opens.
+        Raises TagWriteFailed where the write was accepted.
         """
         password = self._access if self._permanent else NO_PASSWORD
+        vague = 0
         for tries_left in reversed(range(TRIES)):
             try:
                 self._link.write(bank, word, data, password=password, expect_refusal=True)
             except TagNak as nak:
-                if nak.facts.get("error") in (Refusal.LOCKED.value, Refusal.WRITE_FAILED.value, Refusal.OTHER.value):
-                    return nak
-                if not tries_left or nak.facts.get("error") != Refusal.LOW_POWER.value:
+                kind = nak.facts.get("error")
+                if kind == Refusal.LOCKED.value:
+                    return True
+                if kind not in (Refusal.WRITE_FAILED.value, Refusal.OTHER.value) and (
+                    not tries_left or kind != Refusal.LOW_POWER.value
+                ):
                     raise
+                vague += kind != Refusal.LOW_POWER.value
+            except TagLost as lost:
+                if not tries_left:
+                    raise
+                select_again(self._link)
+                vague += lost.facts.get("answered") is not False  # the module spoke: no tag, or a damaged answer
+            else:
+                break
+            if vague == _VAGUE_REFUSALS:
+                return False
+        raise self._failed(
+            NOT_IN_FORCE, f"the {bank.name} bank can still be written by anybody", bank=bank.name, word=word
+        )
+
+    def _write_with_password(self, bank: Bank, word: int, data: bytes) -> None:
+        """What was refused without the password must be acknowledged with it; reading tells nothing of equal words."""
+        for tries_left in reversed(range(TRIES)):
+            try:
+                self._link.write(bank, word, data, password=self._access)
+                return
             except TagLost:
                 if not tries_left:
                     raise
                 select_again(self._link)
-            else:
-                break
-        raise self._failed(
-            NOT_IN_FORCE, f"the {bank.name} bank can still be written by anybody", bank=bank.name, word=word
-        )
+            except TagNak as nak:
+                if not tries_left or nak.facts.get("error") == Refusal.PASSWORD.value:
+                    raise
 
     def _refused(self, code: str, text: str, action: str) -> TagRefused:
         name = self._plan.chip_name
