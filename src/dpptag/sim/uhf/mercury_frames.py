@@ -5,11 +5,13 @@ Request ``FF LEN OP DATA[LEN] CRC``, answer ``FF LEN OP STATUS16 DATA[LEN] CRC``
 
 from __future__ import annotations
 
+import binascii
 from dataclasses import dataclass
 from enum import IntEnum, unique
 from typing import Final
 
 _START: Final = 0xFF
+_SHIFTED_PRESET: Final = binascii.crc_hqx(b"\xff\xff", 0)
 _MOST_REQUEST: Final = 0xFA
 """The vendor's own client sends at most 255 bytes, so LEN ends here; FFh can only be the next start."""
 MOST_ANSWER: Final = 0xF8
@@ -59,15 +61,12 @@ class Request:
 
 
 def crc(data: bytes) -> bytes:
-    """Polynomial 1021h from FFFFh, the bits shifted in at the low end and no 16 zero bits after them."""
-    register = 0xFFFF
-    for octet in data:
-        for bit in range(7, -1, -1):
-            top = register & 0x8000
-            register = (register << 1 | octet >> bit & 1) & 0xFFFF
-            if top:
-                register ^= 0x1021
-    return register.to_bytes(2, "big")
+    """Of two bytes or more: polynomial 1021h, preset FFFFh, the bits shifted in at the low end, no 16 zero bits after.
+
+    The last two bytes are therefore never divided: they are added to what the usual CRC makes of the rest.
+    """
+    rest = binascii.crc_hqx(data[:-2], _SHIFTED_PRESET)
+    return (rest ^ int.from_bytes(data[-2:], "big")).to_bytes(2, "big")
 
 
 def answer(opcode: int, status: int, data: bytes = b"") -> bytes:

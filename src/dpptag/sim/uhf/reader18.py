@@ -84,13 +84,20 @@ _VARIANTS: Final = {
 }
 
 
+def _of_octet(register: int) -> int:
+    for _ in range(8):
+        register = register >> 1 ^ (0x8408 if register & 1 else 0)
+    return register
+
+
+_CRC_STEPS: Final = tuple(map(_of_octet, range(0x100)))
+
+
 def crc(data: bytes) -> bytes:
     """CRC-16/MCRF4XX, low byte first."""
     register = 0xFFFF
     for octet in data:
-        register ^= octet
-        for _ in range(8):
-            register = register >> 1 ^ (0x8408 if register & 1 else 0)
+        register = register >> 8 ^ _CRC_STEPS[(register ^ octet) & 0xFF]
     return register.to_bytes(2, "little")
 
 
