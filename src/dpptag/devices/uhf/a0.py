@@ -8,6 +8,7 @@ the answer tells by its count: nothing is believed then.
 from __future__ import annotations
 
 import contextlib
+import logging
 from collections.abc import Mapping
 from typing import Final
 
@@ -35,6 +36,8 @@ from dpptag.devices.uhf_profiles import UhfProfile
 from dpptag.devices.uhf_tables import Region, Wait
 from dpptag.errors import DeviceProtocolError, DpptagError, TagRefused, TagSwapped
 from dpptag.links.gen2 import Area, Bank, LockAction, ModuleState, Sighting
+
+_LOG: Final = logging.getLogger(__name__)
 
 _ATTEMPTS: Final = 2
 """For what may be asked again: a byte may be lost on the line."""
@@ -83,7 +86,9 @@ class A0Module:
         )
         self._profile = self._profile.for_firmware(firmware)
         if "antenna" in self._profile.commands:
-            self._set("antenna", bytes([_ANTENNA_1]), "choosing the antenna")
+            code = parse_code(self._ask("antenna", bytes([_ANTENNA_1])))
+            if code not in self._profile.errors.ok:  # a board with one antenna need not know the command
+                _LOG.info("%s does not choose an antenna: code %02x", port.name, code)
         texts = self._profile.identity.texts
         if not texts:
             return ModuleVersion(model=self._profile.title, firmware=firmware)

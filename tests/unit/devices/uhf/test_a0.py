@@ -86,6 +86,11 @@ def test_the_version_identifies_the_board_and_antenna_1_is_chosen() -> None:
         assert driver.identify() == ModuleVersion(model=PROFILE.title, firmware="1.9")
 
 
+def test_a_board_that_knows_no_antennas_is_driven_all_the_same() -> None:
+    with module(IDENTIFIED[0], (asked(0x74, "00"), frame(0x74, "11"))) as driver:
+        assert driver.identify().firmware == "1.9"
+
+
 def test_another_kind_of_version_is_another_protocol() -> None:
     with module((asked(0x72), frame(0x72, "4D 31 30 30"))) as driver, pytest.raises(DeviceProtocolError):
         driver.identify()

@@ -9,7 +9,7 @@ from dpptag.devices.profiles import load_uhf_profile
 from dpptag.devices.uhf.reader import UhfReader, open_module
 from dpptag.devices.uhf_profiles import UhfProfile
 from dpptag.devices.uhf_tables import Wait
-from dpptag.errors import DeviceNotFound, DpptagError, TagError, TagNak, TagRefused, TagSwapped
+from dpptag.errors import DeviceNotFound, DeviceProtocolError, DpptagError, TagError, TagNak, TagRefused, TagSwapped
 from dpptag.links.gen2 import Area, Bank, LockAction
 from dpptag.sim.uhf.population import parse_query
 from dpptag.sim.uhf.server import SimulatedModule
@@ -170,6 +170,12 @@ def test_an_a0_board_tells_another_tag_s_answer_from_the_chosen_one_s() -> None:
 def test_a_module_of_another_family_is_not_taken_for_one(family: str, profile: str) -> None:
     with SimulatedModule(family, parse_query(ONE)) as module, pytest.raises(DeviceNotFound):
         open_module(module.path, quick_profile(profile), baud=module.module.baud)
+
+
+def test_a_reader_of_another_type_is_told_from_none() -> None:
+    with SimulatedModule("uhfreader288", parse_query(ONE)) as module, pytest.raises(DeviceProtocolError) as refused:
+        open_module(module.path, quick_profile("uhfreader18"))
+    assert refused.value.code == "profile-other-module"
 
 
 def test_a_refusal_of_the_tag_is_a_tag_error() -> None:
