@@ -2,7 +2,8 @@
 
 import pytest
 
-from dpptag.devices.paths import DEFAULT_PROFILE, DeviceKind, UsbModel, parse_device_path
+from dpptag.devices.paths import DEFAULT_PROFILE, SIM_FAMILIES, DeviceKind, UsbModel, parse_device_path
+from dpptag.devices.profiles import load_uhf_profile
 from dpptag.errors import UsageError
 
 
@@ -40,6 +41,44 @@ def test_a_pcsc_reader_is_called_by_its_whole_name() -> None:
     assert path.profile == "nfc-acr122u"
 
 
+def test_a_uhf_module_is_named_by_node_with_profile_region_power_and_speed() -> None:
+    path = parse_device_path("uhf:/dev/serial/by-id/usb-x?profile=uhf-m100&region=EU&power=22.5&baud=57600")
+    assert (path.kind, path.node, path.profile) == (DeviceKind.UHF_TTY, "/dev/serial/by-id/usb-x", "uhf-m100")
+    assert (path.region, path.power_cdbm, path.baud) == ("EU", 2250, 57600)
+    assert path.is_uhf
+    assert not path.simulated
+
+
+@pytest.mark.parametrize(("power", "cdbm"), [("20", 2000), ("-3", -300), ("-0.5", -50), ("7.05", 705)])
+def test_power_is_in_dbm(power: str, cdbm: int) -> None:
+    assert parse_device_path(f"uhf:/dev/x?profile=p&power={power}").power_cdbm == cdbm
+
+
+def test_a_uhf_module_is_named_by_its_usb_port() -> None:
+    path = parse_device_path("uhf:usb:1-2.3?profile=uhf-m100")
+    assert (path.kind, path.node, path.region, path.power_cdbm) == (DeviceKind.UHF_USB, "1-2.3", None, None)
+
+
+def test_a_simulated_uhf_module_has_a_profile_of_its_family_and_keeps_the_rest_for_the_simulator() -> None:
+    path = parse_device_path("sim:uhf/r200?tags=Higgs-9*9&region=EU&state=/tmp/a%20b&power=20")
+    assert (path.kind, path.family, path.profile) == (DeviceKind.SIM_UHF, "r200", "uhf-r200")
+    assert (path.query, path.region, path.power_cdbm) == ("tags=Higgs-9*9&state=/tmp/a%20b", "EU", 2000)
+    assert path.simulated
+    assert parse_device_path("sim:uhf/m100?profile=uhf-r200").profile == "uhf-r200"
+
+
+@pytest.mark.parametrize("family", SIM_FAMILIES)
+def test_every_simulated_family_has_a_shipped_profile(family: str) -> None:
+    assert load_uhf_profile(parse_device_path(f"sim:uhf/{family}").profile).kind == "uhf"
+
+
+def test_a_uhf_module_without_profile_is_refused_with_the_profiles_there_are() -> None:
+    with pytest.raises(UsageError) as caught:
+        parse_device_path("uhf:/dev/ttyUSB0?region=EU")
+    assert caught.value.code == "device-profile"
+    assert "uhf-m100" in (caught.value.action or "")
+
+
 @pytest.mark.parametrize(
     "text",
     [
@@ -50,6 +89,15 @@ def test_a_pcsc_reader_is_called_by_its_whole_name() -> None:
         "/dev/ttyUSB0",
         "sim:",
         "sim:uhf",
+        "sim:uhf/",
+        "sim:uhf/other",
+        "uhf:",
+        "uhf:ttyUSB0?profile=p",
+        "uhf:usb:1?profile=p",
+        "uhf:/dev/x?profile=p&tags=1",
+        "uhf:/dev/x?profile=p&power=loud",
+        "uhf:/dev/x?profile=p&power=20.123",
+        "uhf:/dev/x?profile=p&baud=fast",
         "nfc:usb:1",
         "nfc:usb:072f",
         "nfc:usb:072f:22000",

@@ -31,6 +31,7 @@ class UhfReader:
         self._choice = Choice()
         state = module.state()
         self._region = state.region
+        self._region_is_ours = False
         self._power = state.read_power_cdbm if state.read_power_cdbm == state.write_power_cdbm else None
 
     @property
@@ -52,7 +53,11 @@ class UhfReader:
         return self._module.state()
 
     def configure(self, *, region: str | None = None, power_cdbm: int | None = None) -> None:
-        """A new region may lower the power. What is set already is not set again: some modules wear flash by it."""
+        """A new region may lower the power. What is set already is not set again: some modules wear flash by it.
+
+        The first time a region is set even if the module says that it has it, for its channels come with it; unless
+        that wears flash.
+        """
         regions = self._profile.regions
         if region is not None and region not in regions:
             raise UsageError(
@@ -67,9 +72,10 @@ class UhfReader:
             self._check(power_cdbm, highest, here)
         elif region is not None and self._power is not None and self._power > highest:
             power_cdbm = highest
-        if region is not None and region != self._region:
-            self._module.set_region(region)
-            self._region = region
+        if region is not None and (region != self._region or not self._region_is_ours):
+            if region != self._region or not self._profile.commands["region"].flash:
+                self._module.set_region(region)
+            self._region, self._region_is_ours = region, True
         if power_cdbm is not None and power_cdbm != self._power:
             self._module.set_power(power_cdbm)
             self._power = power_cdbm
@@ -79,7 +85,8 @@ class UhfReader:
         if power_cdbm is None:
             here = region if region in self._profile.regions else self._region
             power_cdbm = min(self._profile.power.start_cdbm, self._highest(here))
-        if region is None and self._region is None:
+        region = region or self._region
+        if region is None:
             _LOG.warning("%s does not say its region: name it with ?region= in the device path", self._info.path)
         self.configure(region=region, power_cdbm=power_cdbm)
 
@@ -178,6 +185,8 @@ def _identified(port: UhfPort, module: Gen2Module, profile: UhfProfile, bauds: t
             try:
                 version = module.identify()
             except DeviceProtocolError as error:
+                if error.code == "profile-other-module":  # it spoke our protocol at this speed
+                    raise
                 _LOG.debug("%s at %d baud: %s", port.name, baud, error.message)
             except DeviceLost as error:
                 if error.code != SILENT:
