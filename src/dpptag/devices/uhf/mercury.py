@@ -99,7 +99,7 @@ class MercuryModule:
         expected = self._profile.identity.hardware
         model = version.model
         if expected and version.hardware[0] not in expected:
-            raise UsageError(
+            raise DeviceProtocolError(
                 f"the module at {self._port.name} is another than its profile says: {model}",
                 code="profile-other-module",
                 action="name the profile of this module in the device path",

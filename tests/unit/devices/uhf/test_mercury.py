@@ -77,7 +77,7 @@ def test_a_module_that_stays_in_its_boot_loader_is_given_up_after_a_bounded_wait
 
 def test_another_model_than_the_profile_s_is_refused() -> None:
     steps = [step(0x03, answer="14120800 18000001 20161213 011B0200 00000010"), step(0x0C, answer="12")]
-    with playing(steps) as module, pytest.raises(UsageError, match=r"M6e$") as refused:
+    with playing(steps) as module, pytest.raises(DeviceProtocolError, match=r"M6e$") as refused:
         module.identify()
     assert refused.value.code == "profile-other-module"
 
