@@ -11,6 +11,7 @@ from dpptag.devices.profiles import check_fixtures, check_transcript, load_uhf_p
 from dpptag.devices.transcripts import load_transcript
 from dpptag.devices.uhf_transcripts import FRAMINGS, Conversation, Sender, understood_by
 from dpptag.errors import ProfileError
+from dpptag.sim.uhf import start_uhf
 from tests.vectors import vector_path
 
 FIXTURES = Path(__file__).resolve().parents[3] / "hw_fixtures"
@@ -164,3 +165,34 @@ def test_a_wrong_number_in_a_profile_is_seen_in_its_transcripts() -> None:
     ):
         with pytest.raises(ProfileError, match="by the profile uhf-m100"):
             check_fixtures(wrong, FIXTURES)
+
+
+SIMULATED = {
+    "m100": "uhf-m100",
+    "r200": "uhf-r200",
+    "mercury": "uhf-m6e-nano",
+    "a0": "uhf-a0-r2000",
+    "uhfreader18": "uhf-uhfreader18",
+    "uhfreader288": "uhf-uhfreader288",
+}
+
+
+@pytest.mark.parametrize(("family", "profile"), SIMULATED.items())
+def test_the_simulated_module_keeps_the_turns_and_ends_with_the_same_tag(family: str, profile: str) -> None:
+    """The host's part of a transcript, said to the simulator, whose answers are judged by rules it knows nothing of."""
+    transcript = load_transcript(FIXTURES / profile / "encode-and-lock.toml")
+    assert transcript.tag is not None
+    talk = Conversation(transcript.protocol)
+    query = f"tags={transcript.tag.chip}&tid={transcript.tag.uid.hex()}&epc=3034257BF7194E4000001A85&mode=field"
+    with start_uhf(family, query) as sim:
+        for frame in transcript.frames:
+            if frame.sender == "host":
+                talk.hear(frame.octets, "host")
+                for answer in sim.module.feed(frame.octets):
+                    talk.hear(answer, "reader")
+        talk.end()
+        (tag,) = sim.field.tags
+    assert tag.epc_memory[2:14].hex().upper() == "3034257BF7194E4000001A86"
+    assert tag.user[:6].hex().upper() == "0000401234AB"  # the write behind the lock was refused
+    assert tag.reserved[4:8].hex().upper() == "5A17C3E9"
+    assert tag.locks & 0b11 == 0b10

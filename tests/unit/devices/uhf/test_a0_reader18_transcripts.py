@@ -18,7 +18,7 @@ from tests.needs import ROOT
 from tests.unit.devices.uhf.scripted_module import ScriptedModule, Turn
 
 EPC, NEW_EPC = bytes.fromhex("3034257BF7194E4000001A85"), bytes.fromhex("3034257BF7194E4000001A86")
-TID = bytes.fromhex("E28069952000500123456789")
+TID = bytes.fromhex("E2806D122000500123456789")
 ACCESS = bytes.fromhex("5A17C3E9")
 
 
