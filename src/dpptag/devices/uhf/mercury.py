@@ -3,6 +3,7 @@
 Every command names its tags by a mask of its own, so the module keeps no choice and an EPC that changes matters to
 none. A command carries the time that the module may try; the host waits that long and more. EPCs are written with 24,
 not with the module's own 23: that one takes no PC, and PC and EPC must reach the tag in one command.
+Sources: see mercury_requests.
 """
 
 from __future__ import annotations
