@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from dpptag.devices.profiles import load_uhf_profile
-from dpptag.devices.transcripts import load_transcript
+from dpptag.devices.transcripts import Transcript, load_transcript
 from dpptag.devices.uhf.families import FAMILIES
 from dpptag.devices.uhf.framing import Framing
 from dpptag.devices.uhf.module import Gen2Module, Target
@@ -22,10 +22,14 @@ TID = bytes.fromhex("E2806D122000500123456789")
 ACCESS = bytes.fromhex("5A17C3E9")
 
 
+def transcript_of(profile: str) -> Transcript:
+    return load_transcript(ROOT / "hw_fixtures" / profile / "encode-and-lock.toml")
+
+
 def turns_of(profile: str) -> list[tuple[str, Turn]]:
     """What the host says, by its name, and all that is answered to it."""
     found: list[tuple[str, Turn]] = []
-    for frame in load_transcript(ROOT / "hw_fixtures" / profile / "encode-and-lock.toml").frames:
+    for frame in transcript_of(profile).frames:
         if frame.sender == "host":
             found.append((frame.name, (frame.octets, b"")))
         else:
@@ -46,10 +50,12 @@ def driving(profile_name: str, turns: list[Turn]) -> Iterator[Gen2Module]:
             module.close()
 
 
-def write_and_lock(module: Gen2Module) -> None:
+def write_and_lock(module: Gen2Module, name: str) -> None:
     """Steps that both families' conversations share."""
+    tag = transcript_of(name).tag
+    assert tag is not None
     module.choose(Target(EPC))
-    assert module.read(Bank.TID, 0, 6, NO_PASSWORD) == TID
+    assert module.read(Bank.TID, 0, 6, NO_PASSWORD) == tag.uid
     module.write(Bank.USER, 0, bytes.fromhex("0000401234AB"), NO_PASSWORD)
     module.write(Bank.RESERVED, 2, ACCESS, NO_PASSWORD, secret=True)
     module.write(Bank.EPC, 1, b"\x30\0" + NEW_EPC, ACCESS)
@@ -72,7 +78,7 @@ def test_an_a0_board_is_driven_as_its_transcript_says(name: str) -> None:
         module.set_region("EU")
         module.set_power(2000)
         assert [(seen.epc, seen.rssi_dbm) for seen in module.inventory()] == [(EPC, -61), (EPC, -60)]
-        write_and_lock(module)
+        write_and_lock(module, name)
         with pytest.raises(TagLost):
             module.read(Bank.USER, 0, 1, NO_PASSWORD)
         module.choose(None)
@@ -98,4 +104,4 @@ def test_a_reader_is_driven_as_its_transcript_says(name: str) -> None:
             assert [seen.epc for seen in module.inventory()] == [EPC, NEW_EPC]
         else:
             assert [(seen.epc, seen.antenna) for seen in module.inventory()] == [(EPC, 1)]
-        write_and_lock(module)
+        write_and_lock(module, name)
