@@ -19,6 +19,9 @@ ATTEMPTS: Final = 3
 placed one in five."""
 _USUAL_TID_WORDS: Final = 6  # header, XTID header and a 48-bit serial (TDS 2.3 16.2)
 _SHORTEST_TID_WORDS: Final = 2  # class, designer and model (Gen2 6.3.2.1.3)
+_UNCLEAR: Final = frozenset({Refusal.OTHER.value, Refusal.WRITE_FAILED.value})
+"""What some chips and modules say of a word that is not there, and of much else."""
+_XTID_BIT: Final = 0x80  # TID bit 08h, in the second byte
 _LONGEST_TID: Final = 24  # bytes: two headers and a serial of 144 bits
 _NAMED_EPCS: Final = 8
 """Of a crowd, in a message."""
@@ -145,6 +148,7 @@ class UhfLink:
     def reselect(self) -> None:
         self._choice.link = None
         if self._module.selects_by_tid:
+            self._module.inventory()  # a round takes the chip's power away: what reads after it is in its cells
             self._module.choose(Target(self._epc, self._uid))
         else:
             sighting = repeated(self._alone)
@@ -198,15 +202,18 @@ def linked(module: Gen2Module, choice: Choice, sighting: Sighting, *, alone: boo
 def read_tid(module: Gen2Module) -> bytes:
     """The TID bank to the end of the XTID serial, whose length its header tells (TDS 2.3 16.2.1).
 
-    Six words are asked for; a chip that has fewer has no such serial, and says two words of what it is.
+    Six words are asked for. A chip that refuses has fewer, and so no such serial: it says two words of what it is. But a
+    chip whose two words announce an XTID was refused for another reason, which is raised.
     """
-    count = min(_USUAL_TID_WORDS, module.max_read_words)
     try:
-        tid = repeated(lambda: module.read(Bank.TID, 0, count, NO_PASSWORD))
+        tid = repeated(lambda: module.read(Bank.TID, 0, _USUAL_TID_WORDS, NO_PASSWORD), also=_UNCLEAR)
     except TagNak as error:
-        if error.facts.get("error") not in (Refusal.OVERRUN.value, Refusal.OTHER.value):
+        if error.facts.get("error") not in {Refusal.OVERRUN.value, *_UNCLEAR}:
             raise
-        return repeated(lambda: module.read(Bank.TID, 0, _SHORTEST_TID_WORDS, NO_PASSWORD))
+        tid = repeated(lambda: module.read(Bank.TID, 0, _SHORTEST_TID_WORDS, NO_PASSWORD))
+        if error.facts["error"] in _UNCLEAR and tid[1] & _XTID_BIT:
+            raise
+        return tid
     end = tid_serial_end(tid + bytes(_LONGEST_TID))
     if end is not None and end > len(tid):
         words, missing = len(tid) // 2, (end - len(tid)) // 2
@@ -214,15 +221,16 @@ def read_tid(module: Gen2Module) -> bytes:
     return tid
 
 
-def repeated(question: Callable[[], T]) -> T:
-    """Ask again, up to three times, where nothing answered or where the error says that it may help.
+def repeated(question: Callable[[], T], *, also: frozenset[str] = frozenset()) -> T:
+    """Ask again, up to three times, where nothing answered, or where the error says that it may help.
 
-    For questions alone, never for what changes a tag.
+    For questions alone, never for what changes a tag. ``also``: reasons of a refusal that are not taken at once.
     """
     for attempt in range(1, ATTEMPTS + 1):
         try:
             return question()
         except (TagLost, TagNak) as error:
-            if attempt == ATTEMPTS or not error.facts.get("retry", isinstance(error, TagLost)):
+            may_help = error.facts.get("retry", isinstance(error, TagLost)) or error.facts.get("error") in also
+            if attempt == ATTEMPTS or not may_help:
                 raise
     raise AssertionError(ATTEMPTS)

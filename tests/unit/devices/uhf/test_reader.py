@@ -153,6 +153,15 @@ def test_a_chip_with_a_short_tid_says_two_words() -> None:
         assert link.uid == link.tid == bytes.fromhex("E2001040")
 
 
+@pytest.mark.parametrize("family", ["m100", "a0"])
+def test_a_refusal_without_a_reason_does_not_shorten_a_tid(family: str) -> None:
+    with opened("seed=1&fault=refuse@1", family) as (sim, reader):
+        link = reader.sense()
+        assert link is not None
+        assert link.uid == sim.field.tags[0].tid[:12]
+        assert sim.faults_fired
+
+
 # Opening
 
 OPENING: list[Turn] = [
