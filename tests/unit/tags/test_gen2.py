@@ -270,6 +270,16 @@ def test_a_word_that_does_not_keep_its_value_is_found_and_written_again(tmp_path
     assert stored(state)[2] == STATEMENT.ljust(86, b"\0")
 
 
+@pytest.mark.parametrize("family", ["m100", "mercury", "a0", "uhfreader18"])
+def test_a_cell_that_forgets_without_power_is_found_by_the_read_back(family: str) -> None:
+    with field("tags=Higgs-9&seed=1&fault=forget@5+1", family) as (_, reader):
+        link, tag = linked(reader)
+        tags.apply(link, tags.plan_write(tag, content()))
+        with pytest.raises(TagWriteFailed) as failed:
+            tags.read_back(link, tag, content())
+        assert failed.value.facts["word"] == 5
+
+
 def test_a_plan_for_another_chip_is_not_carried_out() -> None:
     with field() as (sim, reader):
         link, tag = linked(reader)

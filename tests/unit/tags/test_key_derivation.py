@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 
 import pytest
@@ -48,9 +49,19 @@ def test_a_purpose_that_could_be_taken_for_another_is_refused(purpose: str) -> N
         diversification_input(UID, purpose)
 
 
-def test_a_uid_of_more_than_ten_bytes_is_refused() -> None:
-    with pytest.raises(ValueError, match="UID"):
-        diversification_input(bytes(11), "a")
+@pytest.mark.parametrize("length", [12, 14])
+def test_a_tid_stands_in_the_input_as_it_is_while_there_is_room(length: int) -> None:
+    tid = bytes(range(1, length + 1))
+    assert diversification_input(tid, "gen2-access") == b"gen2-access\0\0\0\0\0" + tid
+
+
+def test_a_longer_tid_is_hashed_and_the_derivation_says_so() -> None:
+    tid = bytes(range(1, 17))
+    short = hashlib.sha256(tid).digest()[:15]
+    assert diversification_input(tid, "gen2-kill") == b"gen2-kill".ljust(16, b"\0") + short
+    text = DerivedKeys(MASTER).derivation(tid, ("gen2-kill",))
+    assert "first 15 bytes of SHA-256(UID)" in text
+    assert tid.hex() in text
 
 
 @pytest.mark.parametrize("length", [0, 32])
