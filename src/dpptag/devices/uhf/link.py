@@ -202,8 +202,8 @@ def linked(module: Gen2Module, choice: Choice, sighting: Sighting, *, alone: boo
 def read_tid(module: Gen2Module) -> bytes:
     """The TID bank to the end of the XTID serial, whose length its header tells (TDS 2.3 16.2.1).
 
-    Six words are asked for. A chip that refuses has fewer, and so no such serial: it says two words of what it is. But a
-    chip whose two words announce an XTID was refused for another reason, which is raised.
+    Six words are asked for. A chip that refuses has fewer, and so no such serial: it says two words of what it is. But
+    where those announce an XTID, it had another reason to refuse, and that is raised.
     """
     try:
         tid = repeated(lambda: module.read(Bank.TID, 0, _USUAL_TID_WORDS, NO_PASSWORD), also=_UNCLEAR)
