@@ -28,8 +28,9 @@ from dpptag.tags import (
 )
 from dpptag.tags.gen2_chips import BY_NAME as GEN2_CHIPS
 from dpptag.tags.gen2_chips import Gen2Chip
+from dpptag.tags.gen2_kill import kill_chip
 from dpptag.tags.gen2_memory import Gen2Tag
-from dpptag.tags.gen2_protection import derive_passwords, kill_chip
+from dpptag.tags.gen2_protection import derive_passwords
 from dpptag.tags.offers import cannot_protect
 from dpptag.tags.protection import (
     POLICIES,

@@ -1,4 +1,4 @@
-"""Passwords, locks and kill of Gen2 tags: planned, taken, and proved by writes that must be refused.
+"""Passwords and locks of Gen2 tags: planned, taken, and proved by writes that must be refused.
 
 ``password``: kill and access password, derived per chip, then EPC bank, user bank and both passwords locked: whoever
 knows the access password can still write. ``permanent``: EPC and user bank are locked for ever, the passwords too;
@@ -16,8 +16,8 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final
 
-from dpptag.errors import TagLost, TagNak, TagRefused, TagSwapped, TagWriteFailed
-from dpptag.links.gen2 import NO_PASSWORD, Area, Bank, Gen2Link, Gen2Reader, LockAction, Refusal
+from dpptag.errors import TagLost, TagNak, TagRefused, TagWriteFailed
+from dpptag.links.gen2 import NO_PASSWORD, Area, Bank, Gen2Link, LockAction, Refusal
 from dpptag.links.nfc import Technology
 from dpptag.model.identifiers import tid_serial_end
 from dpptag.tags.gen2_access import TRIES, read_words, select_again, write_words
@@ -371,60 +371,3 @@ class _Work:
             tag_state="unknown",
             **facts,
         )
-
-
-def kill_chip(reader: Gen2Reader, link: Gen2Link, tag: Gen2Tag, password: bytes) -> None:
-    """IRREVERSIBLE: the chip never answers again. Sent once; then no round may find the chip any more.
-
-    Raises TagRefused for a password of zero (it kills nothing, Gen2 6.3.2.12.3.4), TagSwapped for another chip, TagNak
-    where the chip refused, TagWriteFailed where it still answers, TagLost where the answer was lost and the chip is
-    silent: it is dead, or it left the field.
-    """
-    if link.uid != tag.uid:
-        raise TagSwapped(
-            "another chip stands where the chip to kill stood",
-            action="put that chip back, alone",
-            wanted=tag.uid.hex(),
-            got=link.uid.hex(),
-            tag_state="untouched",
-        )
-    if len(password) != PASSWORD_BYTES or not any(password):
-        raise refusal(
-            tag.uid, "kill-password", "a kill password of zero kills no chip", "give the chip's own 4-byte password"
-        )
-    lost: TagLost | None = None
-    try:
-        link.kill(password)
-    except TagLost as error:
-        lost = error
-    if _answers(reader, tag):
-        raise TagWriteFailed(
-            "the chip still answers: it was not killed",
-            code="kill-failed",
-            action="bring it closer to the antenna and try again",
-            chip=tag.uid.hex(),
-            tag_state="unknown",
-        )
-    if lost is not None:
-        raise TagLost(
-            "the answer to the kill command was lost and the chip is silent: it is dead, or it left the field",
-            action="hold the tag to another reader: a killed chip answers nowhere",
-            chip=tag.uid.hex(),
-            tag_state="unknown",
-        ) from lost
-    _LOG.info("%s: killed", tag.uid.hex())
-
-
-def _answers(reader: Gen2Reader, tag: Gen2Tag) -> bool:
-    """Whether one of several rounds finds the chip, told by its TID from others that carry its EPC."""
-    for _ in range(TRIES):
-        for sighting in reader.inventory():
-            if sighting.epc != tag.epc:
-                continue
-            try:
-                found = reader.select(sighting)
-            except (TagLost, TagNak):
-                continue
-            if found.uid == tag.uid:
-                return True
-    return False
