@@ -374,11 +374,10 @@ class A0:
 
         Where it worked with none, the last failure is the answer, in the short form.
         """
-        wanted = [self._match] if self._match is not None else [reply.epc for reply in self._round()]
         code, done = Code.NO_TAG, []
-        for epc in wanted:
+        for singulate in self._wanted(password):
             try:
-                tag = self._air.open(Selection(_EPC_BANK, _EPC_AT, 8 * len(epc), epc), password)
+                tag = singulate()
             except Silence:
                 continue
             except AccessRefused:
@@ -392,6 +391,13 @@ class A0:
         if not done:
             raise Refused(code)
         return done
+
+    def _wanted(self, password: int) -> list[Callable[[], OpenTag]]:
+        """What singulates the tags that a command is for."""
+        if self._match is None:
+            return [partial(self._air.open_reply, reply, password) for reply in self._round()]
+        chosen = Selection(_EPC_BANK, _EPC_AT, 8 * len(self._match), self._match)
+        return [partial(self._air.open, chosen, password)]
 
     def _told(self, parts: list[tuple[Reply, bytes]]) -> list[bytes]:
         """Every answer begins with the number of tags and ends with where, and how often, this one was met."""

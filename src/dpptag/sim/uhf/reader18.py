@@ -289,7 +289,7 @@ class Reader18:
         told = reply.epc
         if tid is not None:
             try:
-                told = self._air.open(_of_epc(reply.epc)).read(_TID_BANK, *tid)
+                told = self._air.open_reply(reply).read(_TID_BANK, *tid)
             except (Silence, TagRefusal, AccessRefused):
                 return None
         rssi = bytes((min(max(reply.rssi_dbm + _RSSI_OFFSET, 0), 0xFF),)) if self._variant.tells_more else b""

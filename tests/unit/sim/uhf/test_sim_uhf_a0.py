@@ -204,6 +204,12 @@ def test_written_words_are_answered_with_the_tag(tag: Gen2Chip, command: str) ->
     assert tag.user[:64] == bytes(range(64))
 
 
+def test_without_a_choice_every_tag_of_a_round_is_read_twins_too() -> None:
+    twins = [chip(n, EPC) for n in (1, 2)]
+    answers = ask_all(board(*twins), "81 02 00 06")
+    assert {answer[6 + 2 * 16 : 6 + 2 * 28] for answer in answers} == {twin.tid.hex().upper() for twin in twins}
+
+
 def test_after_an_epc_write_the_old_choice_finds_nothing(tag: Gen2Chip) -> None:
     a0 = board(tag)
     choose(a0)
