@@ -176,3 +176,11 @@ def test_a_module_is_shown_with_its_law_and_its_hazards() -> None:
     nfc = dpptag("profiles", "show", "nfc-pn532-uart").out
     assert "nfcpy" in nfc
     assert dpptag("profiles", "show", "nfc-pn532-uart", "--json").json["kind"] == "nfc"
+
+
+def test_a_simulated_module_is_driven_by_a_profile_of_ones_own(own: Path) -> None:
+    device = "sim:uhf/m100?profile=my-encoder"
+    done = dpptag("devices", "identify", "--device", device, "--profile-dir", own, "--json")
+    assert (done.code, done.json["driver"], done.json["simulated"]) == (3, "dpptag magicrf", True)  # it has no light
+    refused = dpptag("devices", "identify", "--device", device, "--json")
+    assert (refused.code, refused.error["code"]) == (7, "profile-unknown")

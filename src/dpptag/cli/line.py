@@ -12,7 +12,7 @@ from pathlib import Path
 
 import click
 
-from dpptag.cli.device import opened_reader
+from dpptag.cli.device import opened_reader, own_profiles_option
 from dpptag.cli.options import (
     Seconds,
     at_terminal,
@@ -66,6 +66,7 @@ def command() -> None:
 @command.command()
 @_job_argument
 @click.option("--device", help="Reader; see dpptag tag read --help.")
+@own_profiles_option
 @click.option("--dry-run", is_flag=True, help="Check the job and show its plan; no device, no ledger.")
 @click.option("--wait", type=Seconds(), help="End after this many seconds without a tag [default: wait for ever].")
 @home_option
@@ -108,6 +109,7 @@ def run(job: Path, device: str | None, dry_run: bool, wait: float | None, home: 
 @command.command()
 @_job_argument
 @click.option("--device", help="Reader on which the open tags are laid.")
+@own_profiles_option
 @click.option(
     "--void", "target", help="Give up one row: its number in JOB; or, of any job, its chip number in hex or NAME:ROW."
 )
