@@ -143,6 +143,28 @@ def test_it_encodes_a_tag_that_we_then_read(client: Path) -> None:
         assert other.record() == before
 
 
+def test_the_module_counts_the_words_of_an_epc_and_a_lock_can_be_opened_again(client: Path) -> None:
+    with simulated("mercury", "tags=UCODE-7xm&errors=fine") as sim:
+        (tag,) = sim.field.tags
+        answers = ask(
+            client,
+            sim,
+            f"tid {tag.tid.hex()}",
+            "write-epc 1122334455667788",
+            "read 1 1 5",
+            "tags 30",
+            f"write 0 2 {ACCESS.hex()}",
+            f"lock 0x20 0x20 {ACCESS.hex()}",
+            "write-epc 1122",
+            f"lock 0x20 0 {ACCESS.hex()}",
+            "write-epc 1122",
+            "read 1 1 2",
+        )
+    assert answers[1:3] == [OK, f"{OK} 20001122334455667788"]
+    assert answers[3].split()[1].startswith("1122334455667788/2000/")
+    assert answers[4:] == [OK, OK, LOCKED, OK, OK, f"{OK} 08001122"]
+
+
 def test_it_reads_and_is_refused_what_we_wrote_and_locked(client: Path) -> None:
     with simulated("mercury", "tags=UCODE-7xm*2&mode=field&errors=coarse") as sim:
         tag = sim.field.tags[1]
