@@ -6,8 +6,8 @@ export PYTHON
 
 BIN := .venv/bin
 TESTS ?= tests
-# One more than there are cores: many tests wait for services that look at their readers a few times a second.
-WORKERS ?= $(shell echo $$(( $$(nproc) + 1 )))
+# More than there are cores: many tests wait for services that look at their readers a few times a second.
+WORKERS ?= $(shell echo $$(( $$(nproc) * 2 + 1 )))
 
 .PHONY: help
 help: ## this list
@@ -18,7 +18,7 @@ setup: ## everything but the work: system packages, .venv, .venv-peers
 	@tools/setup.sh test
 
 .PHONY: demo
-demo: ## encode 25 simulated tags through the real driver, scan them, meet five bad ones
+demo: ## encode 35 simulated tags, NFC and UHF, through the real drivers, scan them, meet five bad ones
 	@tools/setup.sh run
 	@$(BIN)/dpptag demo --out demo-out
 
