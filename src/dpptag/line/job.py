@@ -7,6 +7,7 @@
     rows = "rows.csv"                        # .csv or .json; every path is relative to this file
     link = "https://id.example.com"          # host and stem of the links of rows with gtin and serial
     passport = "passports/{serial}.json"     # for rows without a passport column; also {gtin} and {batch}
+    batch_passports = false                  # true: a passport of the batch that the row names will do for its items
 
     [statement]
     level = "minimal"                        # lowest level allowed; the richest that fits is written ("bare": UHF)
@@ -77,6 +78,7 @@ class _JobSection(_Section):
     rows: _Text
     link: _Text | None = None
     passport: _Text | None = None
+    batch_passports: bool = False
 
 
 class _StatementSection(_Section):
@@ -205,7 +207,8 @@ def read_job(path: Path) -> Job:
     file = _parse(path, content)
     folder = path.parent
     epc = _epc_rules(file)
-    rules = RowRules(folder, file.job.link if epc is None else epc.link, file.job.passport, epc is not None)
+    link = file.job.link if epc is None else epc.link
+    rules = RowRules(folder, link, file.job.passport, file.job.batch_passports, epc is not None)
     rows_path = folder / file.job.rows
     rows, rows_sha256 = read_rows(rows_path, rules)
     signing = Signing(

@@ -30,12 +30,14 @@ _NOT_OF_THE_ITEM: Final = ("10", "22")
 class RowRules:
     """What a job says about all of its rows. ``link`` is host and stem; ``passport`` a pattern below ``folder``.
 
-    ``epc``: the tags hold EPCs, so a row is a GTIN with its serial, and its identity the link that the EPC stands for.
+    ``batch_passports``: a passport of the item's batch will do. ``epc``: the tags hold EPCs, so a row is a GTIN with its
+    serial, and its identity the link that the EPC stands for.
     """
 
     folder: Path
     link: str | None
     passport: str | None
+    batch_passports: bool = False
     epc: bool = False
 
 
@@ -92,7 +94,10 @@ def _checked(cells: Cells, rules: RowRules) -> JobRow:
         pointer = read_passport(_read(passport, PASSPORT_LIMIT))
     except PassportError as error:
         raise JobError(f"passport {passport.name}: {error.message}", code="rows") from error
-    _compare(identity, link, pointer)
+    if pointer.granularity == "batch" and rules.batch_passports:
+        _compare_batch(link, _batch_of(cells.values), pointer)
+    else:
+        _compare(identity, link, pointer)
     metadata = {name: value for name, value in cells.values.items() if name not in COLUMNS}
     return JobRow(cells.number, cells.line, identity, link, pointer, passport, metadata)
 
@@ -161,7 +166,8 @@ def _passport_path(values: Mapping[str, str], rules: RowRules, link: DigitalLink
 def _compare(identity: str, link: DigitalLink | None, pointer: PassportPointer) -> None:
     """The passport must be of the very item. Host and stem may differ: they say who answers, not what it is."""
     if pointer.granularity != "item":
-        raise JobError(f"the passport is of a {pointer.granularity}, not of one item", code="rows")
+        allowed = " (job.batch_passports = true allows it)" if pointer.granularity == "batch" else ""
+        raise JobError(f"the passport is of a {pointer.granularity}, not of one item{allowed}", code="rows")
     if pointer.uri == identity:
         return
     other = _parsed(pointer.uri) if link else None
@@ -169,6 +175,24 @@ def _compare(identity: str, link: DigitalLink | None, pointer: PassportPointer) 
         raise JobError(f"the passport is of another item: {pointer.uri}", code="rows")
     if link.batch and other.batch and link.batch != other.batch:
         raise JobError(f"the passport names batch {other.batch}, the row {link.batch}", code="rows")
+
+
+def _batch_of(values: Mapping[str, str]) -> str | None:
+    """The batch that the row names, also where the tag's EPC will not carry it."""
+    if batch := values.get("batch"):
+        return batch
+    link = _parsed(values.get("uri", ""))
+    return link.batch if link else None
+
+
+def _compare_batch(link: DigitalLink | None, batch: str | None, pointer: PassportPointer) -> None:
+    """The passport of a batch stands for the item only where the row says that the item is of this very batch."""
+    other = _parsed(pointer.uri)
+    named = pointer.batch or (other.batch if other else None)
+    if link is None or other is None or (other.key_ai, other.key_value) != (link.key_ai, link.key_value):
+        raise JobError(f"the passport is of another product: {pointer.uri}", code="rows")
+    if batch is None or named != batch:
+        raise JobError(f"the passport is of batch {named or '-'}, the row names {batch or 'none'}", code="rows")
 
 
 def _parsed(uri: str) -> DigitalLink | None:
