@@ -15,6 +15,7 @@ from typing import Any, Final
 
 from dpptag.sim.uhf.air import Code, Selection, Silence, TagRefusal
 
+_PC_BIT, _EPC_BIT = 0x10, 0x20  # where StoredPC and EPC begin in the EPC bank
 _UMI: Final = 0x0400
 _XI: Final = 0x0200
 _PERMALOCK: Final = 0b01
@@ -167,9 +168,9 @@ class Gen2Chip:
         if bank == Bank.EPC:
             pc = self.stored_pc.to_bytes(2, "big")
             return crc16(pc + self.epc).to_bytes(2, "big") + pc + bytes(self.epc_memory[2:])
-        return {Bank.RESERVED: bytes(self.reserved), Bank.TID: self.tid, Bank.USER: bytes(self.user)}.get(
-            Bank(bank), b""
-        )
+        if bank == Bank.TID:
+            return self.tid
+        return bytes(self.user if bank == Bank.USER else self.reserved)
 
     def lock_bits(self, area: Area) -> int:
         """Two bits: pwd-write (pwd-read/write), permalock."""
@@ -185,14 +186,28 @@ class Gen2Chip:
         """Select (6.3.2.12.1.1): a mask that reaches beyond the bank does not match; the Reserved bank has no mask."""
         if selection is None:
             return True
-        end = selection.pointer + selection.bits
-        memory = self.memory(selection.bank) if selection.bank in (Bank.EPC, Bank.TID, Bank.USER) else b""
-        hit = bool(memory) and end <= 8 * len(memory)
-        if hit and selection.bits:
-            wanted = int.from_bytes(selection.mask, "big") >> (8 * len(selection.mask) - selection.bits)
-            held = int.from_bytes(memory, "big") >> (8 * len(memory) - end)
-            hit = held & ((1 << selection.bits) - 1) == wanted
-        return hit is not selection.inverted
+        return self._holds(selection) is not selection.inverted
+
+    def _holds(self, selection: Selection) -> bool:
+        """Asked of every tag of a field for every command: no bank is copied, nor its check made, without need."""
+        start, bits = selection.pointer, selection.bits
+        memory: bytes | bytearray = b""
+        if selection.bank == Bank.TID:
+            memory = self.tid
+        elif selection.bank == Bank.USER:
+            memory = self.user
+        elif selection.bank == Bank.EPC and start >= _EPC_BIT:
+            memory, start = self.epc_memory, start - _PC_BIT
+        elif selection.bank == Bank.EPC:
+            memory = self.memory(Bank.EPC)
+        end = start + bits
+        if not memory or end > 8 * len(memory):
+            return False
+        octets = memory[start // 8 : -(-end // 8)]
+        if start % 8 == 0 and bits % 8 == 0:
+            return octets == selection.mask[: bits // 8]
+        wanted = int.from_bytes(selection.mask, "big") >> (8 * len(selection.mask) - bits)
+        return int.from_bytes(octets, "big") >> -end % 8 & ((1 << bits) - 1) == wanted
 
     def singulate(self) -> None:
         """Req_RN: open, or secured at once where the access password is zero."""
