@@ -45,8 +45,8 @@ _KEYS: Final = (
 class Options:
     """A parsed query. ``models`` has one entry a tag; ``tids`` and ``epcs`` are given to the tags in order.
 
-    ``coarse``: the module says of a refused write only that it failed. ``split``: the seed of random pieces in which
-    answers reach the host; None: whole.
+    ``coarse``: the module says of a refused write only that it failed; None: as its family does.
+    ``split``: the seed of random pieces in which answers reach the host; None: whole.
     """
 
     state: Path | None = None
@@ -55,7 +55,7 @@ class Options:
     epcs: tuple[bytes, ...] = ()
     position: int | None = None
     conditions: Conditions = field(default_factory=Conditions)
-    coarse: bool = False
+    coarse: bool | None = None
     split: int | None = None
     faults: tuple[Fault, ...] = ()
 
@@ -66,8 +66,8 @@ def parse_query(query: str) -> Options:
     ``state=FILE``, ``tags=Higgs-9*10+UCODE-7xm`` (names of ``models.MODELS``), ``tid=HEX,HEX``, ``epc=HEX,HEX``,
     ``seed=N``, ``mode=belt`` (one tag after another; where several tags are, the default) or ``mode=field`` (all at
     once), ``dwell=N``, ``position=N`` (this tag of the belt first), ``rssi=-45,-60`` (tag by tag, then again from the
-    first), ``collisions=PERCENT``, ``weak=PERMILLE``, ``errors=fine`` or ``errors=coarse``, ``split=SEED``,
-    ``fault=no-answer@12,leave@30+2``.
+    first), ``collisions=PERCENT``, ``weak=PERMILLE``, ``errors=fine`` or ``errors=coarse`` (without it, as the real
+    module was captured or is documented), ``split=SEED``, ``fault=no-answer@12,leave@30+2``.
     """
     values: dict[str, str] = {}
     for part in filter(None, query.split("&")):
@@ -90,7 +90,7 @@ def parse_query(query: str) -> Options:
             weak=_number(values, "weak") or 0,
             seed=_number(values, "seed"),
         ),
-        coarse=_choice(values, "errors", ("fine", "coarse")) == "coarse",
+        coarse=_choice(values, "errors", ("fine", "coarse")) == "coarse" if "errors" in values else None,
         split=_number(values, "split"),
         faults=tuple(parse_fault(text) for text in values["fault"].split(",")) if "fault" in values else (),
     )

@@ -44,7 +44,7 @@ EMULATORS: Final[Mapping[str, tuple[str, str, Mapping[str, str]]]] = {
 
 
 class Emulator(Protocol):
-    """One family's module. It is made as ``Class(air, commands, coarse=False, **more)``.
+    """One family's module. It is made as ``Class(air, commands, **more)``, with ``coarse`` where the query says it.
 
     ``simulated_us``: what its commands would have taken, without the wire. ``baud``: the speed of its port now.
     """
@@ -242,9 +242,10 @@ def _new_port() -> tuple[int, str]:
     return master, path
 
 
-def _emulator(family: str, field: Field, commands: HostCommands, *, coarse: bool) -> Emulator:
+def _emulator(family: str, field: Field, commands: HostCommands, *, coarse: bool | None) -> Emulator:
     file, name, more = EMULATORS[family]
-    made = getattr(importlib.import_module(f"dpptag.sim.uhf.{file}"), name)(field, commands, coarse=coarse, **more)
+    told = more if coarse is None else {**more, "coarse": coarse}
+    made = getattr(importlib.import_module(f"dpptag.sim.uhf.{file}"), name)(field, commands, **told)
     return cast(Emulator, made)
 
 

@@ -64,6 +64,25 @@ def test_an_encode_with_passwords_and_a_proved_lock(split: str) -> None:
             link.write(Bank.EPC, 2, b"no", password=ACCESS)
 
 
+@pytest.mark.parametrize(
+    ("query", "status", "error", "took"),
+    [("", "0406", "write-failed", 1_000_000), ("&errors=coarse", "0406", "write-failed", 1_000_000),
+     ("&errors=fine", "0424", "locked", 29_200)],
+)  # fmt: skip
+def test_a_refused_write_is_told_as_a_real_nano_was_captured_unless_the_query_says_fine(
+    query: str, status: str, error: str, took: int
+) -> None:
+    with opened(f"tags=UCODE-7xm{query}") as (sim, module):
+        (seen,) = module.inventory()
+        link = linked(module, Choice(), seen, alone=True)
+        link.lock({Area.USER: LockAction.LOCKED_FOREVER})
+        before = sim.simulated_us
+        with pytest.raises(TagNak) as refused:
+            link.write(Bank.USER, 0, b"no")
+        assert (refused.value.facts["status"], refused.value.facts["error"]) == (status, error)
+        assert sim.simulated_us - before == took
+
+
 def test_two_blank_tags_with_one_epc_are_seen_as_two_and_written_as_one() -> None:
     with opened(TWINS) as (_, module):
         seen = module.inventory()

@@ -21,7 +21,8 @@ def test_a_query_orders_tags_chip_numbers_and_air() -> None:
     assert [tag.kind for tag in tags] == ["Higgs-9", "Higgs-9", "M750"]
     assert tags[0].tid.hex() == "e28038212000010203040506"
     assert (position, fired) == (1, [])
-    assert options.coarse
+    assert options.coarse is True
+    assert parse_query("").coarse is None, "as its family does"
     assert options.split == 9
     assert options.conditions.dwell == 0
     assert options.conditions.rssi_dbm == (-45, -60)
