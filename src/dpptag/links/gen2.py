@@ -153,8 +153,12 @@ class Gen2Link(Protocol):
     def kill(self, password: bytes) -> None:
         """IRREVERSIBLE. The chip never answers again; a zero password kills nothing. Never repeated by the link."""
 
-    def reselect(self) -> None:
-        """Choose the same chip anew, also after its EPC was changed. Raises TagLost, TagSwapped, TagRefused."""
+    def reselect(self, *, field_off: bool = True) -> None:
+        """Choose the same chip anew, also after its EPC was changed. Raises TagLost, TagSwapped, TagRefused.
+
+        What reads right after it is in the chip's cells: a round takes the chip's power away. ``field_off`` False asks
+        for no round where the module can choose without one.
+        """
 
 
 class Gen2Reader(Protocol):

@@ -274,7 +274,7 @@ def apply(link: Gen2Link, plan: WritePlan, *, state_before: str = "untouched") -
                 write_words(link, bank, word, data, secret=step.secret)
                 written += 1
                 if bank is Bank.EPC:
-                    select_again(link)
+                    select_again(link, field_off=False)
             except (TagError, DeviceError) as error:
                 kept = written == 0 and _left_alone(error)
                 error.facts.setdefault("bank", bank.name)

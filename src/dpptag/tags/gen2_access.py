@@ -107,14 +107,14 @@ def _took_effect(link: Gen2Link, bank: Bank, word: int, data: bytes, *, secret: 
     return found == data
 
 
-def select_again(link: Gen2Link) -> None:
+def select_again(link: Gen2Link, *, field_off: bool = True) -> None:
     """Choose the same chip in the middle of a work that has begun. A refusal is then no word about the tag's state.
 
     Raises TagLost, TagSwapped, TagNak; TagWriteFailed where the link would refuse.
     """
     for tries_left in reversed(range(TRIES)):
         try:
-            link.reselect()
+            link.reselect(field_off=field_off)
             return
         except TagLost:
             if not tries_left:

@@ -129,6 +129,6 @@ class Recorded:
         self._note("lock")
         return self._link.lock(actions, password=password)
 
-    def reselect(self) -> None:
+    def reselect(self, *, field_off: bool = True) -> None:
         self._note("reselect")
-        self._link.reselect()
+        self._link.reselect(field_off=field_off)

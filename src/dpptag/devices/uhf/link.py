@@ -22,6 +22,7 @@ _SHORTEST_TID_WORDS: Final = 2  # class, designer and model (Gen2 6.3.2.1.3)
 _UNCLEAR: Final = frozenset({Refusal.OTHER.value, Refusal.WRITE_FAILED.value})
 """What some chips and modules say of a word that is not there, and of much else."""
 _XTID_BIT: Final = 0x80  # TID bit 08h, in the second byte
+_XTID_SERIAL_BITS: Final = 0xE0  # V, bits 20h-22h: 0 is no serial (TDS 2.3 16.2.1)
 _LONGEST_TID: Final = 24  # bytes: two headers and a serial of 144 bits
 _NAMED_EPCS: Final = 8
 """Of a crowd, in a message."""
@@ -145,10 +146,11 @@ class UhfLink:
     def kill(self, password: bytes) -> None:
         self._chosen().kill(password)
 
-    def reselect(self) -> None:
+    def reselect(self, *, field_off: bool = True) -> None:
         self._choice.link = None
         if self._module.selects_by_tid:
-            self._module.inventory()  # a round takes the chip's power away: what reads after it is in its cells
+            if field_off:
+                self._module.inventory()  # a round takes the chip's power away: what reads after it is in its cells
             self._module.choose(Target(self._epc, self._uid))
         else:
             sighting = repeated(self._alone)
@@ -203,7 +205,7 @@ def read_tid(module: Gen2Module) -> bytes:
     """The TID bank to the end of the XTID serial, whose length its header tells (TDS 2.3 16.2.1).
 
     Six words are asked for. A chip that refuses has fewer, and so no such serial: it says two words of what it is. But
-    where those announce an XTID, it had another reason to refuse, and that is raised.
+    where those announce an XTID, and its header a serial, it had another reason to refuse, and that is raised.
     """
     try:
         tid = repeated(lambda: module.read(Bank.TID, 0, _USUAL_TID_WORDS, NO_PASSWORD), also=_UNCLEAR)
@@ -212,7 +214,10 @@ def read_tid(module: Gen2Module) -> bytes:
             raise
         tid = repeated(lambda: module.read(Bank.TID, 0, _SHORTEST_TID_WORDS, NO_PASSWORD))
         if error.facts["error"] in _UNCLEAR and tid[1] & _XTID_BIT:
-            raise
+            header = repeated(lambda: module.read(Bank.TID, _SHORTEST_TID_WORDS, 1, NO_PASSWORD))
+            if header[0] & _XTID_SERIAL_BITS:
+                raise
+            tid += header
         return tid
     end = tid_serial_end(tid + bytes(_LONGEST_TID))
     if end is not None and end > len(tid):
