@@ -9,7 +9,16 @@ from dpptag.devices.profiles import load_uhf_profile
 from dpptag.devices.uhf.reader import UhfReader, open_module
 from dpptag.devices.uhf_profiles import UhfProfile
 from dpptag.devices.uhf_tables import Wait
-from dpptag.errors import DeviceNotFound, DeviceProtocolError, DpptagError, TagError, TagNak, TagRefused, TagSwapped
+from dpptag.errors import (
+    DeviceNotFound,
+    DeviceProtocolError,
+    DpptagError,
+    TagError,
+    TagNak,
+    TagRefused,
+    TagSwapped,
+    UsageError,
+)
 from dpptag.links.gen2 import Area, Bank, LockAction
 from dpptag.sim.uhf.population import parse_query
 from dpptag.sim.uhf.server import SimulatedModule
@@ -186,3 +195,16 @@ def test_a_refusal_of_the_tag_is_a_tag_error() -> None:
             for _ in range(9):
                 link.read(Bank.USER, 0, 1)
             pytest.fail("no read was refused")
+
+
+def test_an_a0_board_is_opened_with_a_power_that_66h_takes_and_less_is_refused_before_it_is_sent() -> None:
+    profile = load_uhf_profile("uhf-a0-r2000")
+    with SimulatedModule("a0", parse_query(ONE)) as module:
+        with open_module(module.path, profile, region="EU") as reader:
+            assert reader.state().read_power_cdbm == 2200  # a public client sends no less
+            reader.configure(power_cdbm=2000)
+        for power, name in ((1900, "uhf-a0-r2000"), (-100, "uhf-a0-yr903")):
+            with pytest.raises(UsageError) as refused:
+                open_module(module.path, load_uhf_profile(name), region="EU", power_cdbm=power)
+            assert refused.value.code == "uhf-power"
+            assert (refused.value.action or "").startswith("take 20 to 33 dBm" if power > 0 else "take 0 to 26 dBm")
