@@ -141,15 +141,15 @@ def apply(link: TagLink, plan: WritePlan, *, state_before: str = "untouched") ->
     return gen2.apply(link, plan, state_before=state_before)
 
 
-def read_back(link: TagLink, tag: Tag, message: bytes, *, passwords: Passwords | None = None) -> bytes:
+def read_back(link: TagLink, tag: Tag, message: bytes) -> bytes:
     """Field off and on, the same chip again, then compare the whole data area with ``message``.
 
-    Returns the message as parsed from the bytes just read. ``passwords`` of a Gen2 tag are compared where they can
-    still be read. Raises TagWriteFailed with place, wanted and got; TagLost or TagSwapped by the link. Never
-    TagRefused: that would say that the tag is untouched.
+    Returns the message as parsed from the bytes just read. The passwords of a Gen2 tag are read back by
+    :func:`protect`, before it locks. Raises TagWriteFailed with place, wanted and got; TagLost or TagSwapped by the
+    link. Never TagRefused: that would say that the tag is untouched.
     """
     try:
-        return _read_back(link, tag, message, passwords)
+        return _read_back(link, tag, message)
     except TagRefused as refused:
         raise TagWriteFailed(
             f"the tag does not read back: {refused.message}",
@@ -161,7 +161,7 @@ def read_back(link: TagLink, tag: Tag, message: bytes, *, passwords: Passwords |
         ) from refused
 
 
-def _read_back(link: TagLink, tag: Tag, message: bytes, passwords: Passwords | None) -> bytes:
+def _read_back(link: TagLink, tag: Tag, message: bytes) -> bytes:
     if link.technology is Technology.TYPE2 and isinstance(tag, Type2Tag):
         return type2.read_back(link, tag, message)
     if link.technology is Technology.TYPE3 and isinstance(tag, Type3Tag):
@@ -171,7 +171,7 @@ def _read_back(link: TagLink, tag: Tag, message: bytes, passwords: Passwords | N
     if link.technology is Technology.TYPE5 and isinstance(tag, Type5Tag):
         return type5.read_back(link, tag, message)
     if link.technology is Technology.GEN2 and isinstance(tag, Gen2Tag):
-        return gen2.read_back(link, tag, message, passwords=passwords)
+        return gen2.read_back(link, tag, message)
     raise _of_another_family(link, tag)
 
 
@@ -248,7 +248,7 @@ def write_and_verify(
     """
     apply(link, plan_write(tag, message, allow_format=allow_format, passwords=passwords))
     try:
-        return read_back(link, tag, message, passwords=passwords)
+        return read_back(link, tag, message)
     except TagWriteFailed as error:
         _LOG.warning("%s: %s; writing the whole message once more", tag.uid.hex(), error.message)
     try:
@@ -264,7 +264,7 @@ def write_and_verify(
             tag_state="written-unverified",
         ) from refused
     apply(link, plan, state_before="written-unverified")
-    return read_back(link, fresh, message, passwords=passwords)
+    return read_back(link, fresh, message)
 
 
 def _of_another_family(link: TagLink, tag: Tag) -> TagSwapped:

@@ -21,7 +21,6 @@ from dpptag.tags.gen2_chips import WORD_BITS, Gen2Chip, chip_by_model, larger_th
 from dpptag.tags.gen2_memory import (
     EPC_WORD,
     KILL_WORD,
-    PASSWORD_WORDS,
     PC_WORD,
     WORD,
     Gen2Tag,
@@ -293,11 +292,11 @@ def _left_alone(error: TagError | DeviceError) -> bool:
     return isinstance(error, TagNak) and error.facts.get("error") in kinds
 
 
-def read_back(link: Gen2Link, tag: Gen2Tag, message: bytes, *, passwords: Passwords | None = None) -> bytes:
+def read_back(link: Gen2Link, tag: Gen2Tag, message: bytes) -> bytes:
     """A new round, the same chip again, then compare StoredPC, EPC and the whole user bank with ``message``.
 
-    Returns EPC and user bank as just read. ``passwords`` are compared where the chip still lets them be read: once they
-    are locked, protect() proves them. Raises TagWriteFailed with bank, word, wanted and got; TagLost, TagSwapped.
+    Returns EPC and user bank as just read. The passwords are read back by protect(), right before it locks them.
+    Raises TagWriteFailed with bank, word, wanted and got; TagLost, TagSwapped.
     """
     select_again(link)
     if link.uid != tag.uid:
@@ -319,25 +318,7 @@ def read_back(link: Gen2Link, tag: Gen2Tag, message: bytes, *, passwords: Passwo
         for at in range(0, len(then), WORD):
             if now[at : at + WORD] != then[at : at + WORD]:
                 raise _unlike(tag, bank, first + at // WORD, then[at : at + WORD], now[at : at + WORD])
-    if passwords is not None:
-        _check_passwords(link, tag, passwords)
     return Gen2Content(epc, user).to_bytes()
-
-
-def _check_passwords(link: Gen2Link, tag: Gen2Tag, passwords: Passwords) -> None:
-    try:
-        found = read_words(link, Bank.RESERVED, KILL_WORD, PASSWORD_WORDS, secret=True)
-    except TagNak:
-        return
-    if found != passwords.reserved:
-        raise TagWriteFailed(
-            "the chip does not hold the passwords that were written to it",
-            action="lay the tag on the antenna again: they are then written once more",
-            chip=tag.uid.hex(),
-            chip_type=tag.chip_name,
-            bank=Bank.RESERVED.name,
-            tag_state="written-unverified",
-        )
 
 
 def _unlike(tag: Gen2Tag, bank: Bank, word: int, wanted: bytes, got: bytes) -> TagWriteFailed:

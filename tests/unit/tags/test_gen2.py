@@ -290,17 +290,6 @@ def test_a_plan_for_another_chip_is_not_carried_out() -> None:
         assert sim.host_commands == before
 
 
-def test_passwords_that_do_not_read_back_are_a_failed_write() -> None:
-    with field() as (_, reader):
-        link, tag = linked(reader)
-        passwords = tags.derive_passwords(tag.uid, KEYS)
-        tags.apply(link, tags.plan_write(tag, content()))
-        with pytest.raises(TagWriteFailed) as failed:
-            tags.read_back(link, tag, content(), passwords=passwords)
-        assert failed.value.facts["bank"] == "RESERVED"
-        assert passwords.access.hex() not in str(vars(failed.value))
-
-
 def test_a_user_bank_that_somebody_locked_is_left_as_it_is() -> None:
     with field() as (_, reader):
         link, tag = linked(reader)

@@ -4,6 +4,7 @@ import contextlib
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -110,6 +111,28 @@ def test_passwords_that_the_write_did_not_set_are_set_and_read_back_before_the_l
             ("read", Bank.RESERVED, 0),
             ("lock", None, 0),
         ]
+
+
+class Unwilling(Recorded):
+    """A chip that acknowledges its passwords and keeps one bit of them otherwise."""
+
+    def write(self, bank: Bank, word: int, data: bytes, **options: Any) -> None:
+        kept = bytes((data[0] ^ 0x80,)) + data[1:] if bank is Bank.RESERVED else data
+        super().write(bank, word, kept, **options)
+
+
+def test_passwords_that_do_not_read_back_are_never_locked() -> None:
+    with field() as (sim, reader):
+        link, tag = linked(reader)
+        unwilling = Unwilling(link, sim)
+        tag = written(unwilling, tag, "password")
+        with pytest.raises(TagWriteFailed) as failed:
+            protect(unwilling, tag, "password")
+        assert failed.value.code == "password-read-back"
+        assert not [call for call in unwilling.calls if call[0] == "lock"]
+        passwords = tags.derive_passwords(tag.uid, KEYS)
+        assert passwords.access.hex() not in str(vars(failed.value))
+        protect(link, tag, "password")  # and a chip that does keep them is locked
 
 
 @pytest.mark.parametrize("family", ["m100", "mercury", "a0"])
