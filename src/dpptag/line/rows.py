@@ -30,8 +30,8 @@ _NOT_OF_THE_ITEM: Final = ("10", "22")
 class RowRules:
     """What a job says about all of its rows. ``link`` is host and stem; ``passport`` a pattern below ``folder``.
 
-    ``batch_passports``: a passport of the item's batch will do. ``epc``: the tags hold EPCs, so a row is a GTIN with its
-    serial, and its identity the link that the EPC stands for.
+    ``batch_passports``: a passport of the item's batch will do. ``epc``: the tags hold EPCs, so a row is a GTIN with
+    its serial, and its identity the link that the EPC stands for.
     """
 
     folder: Path
