@@ -201,8 +201,7 @@ def test_an_a0_board_is_opened_with_a_power_that_66h_takes_and_less_is_refused_b
     profile = load_uhf_profile("uhf-a0-r2000")
     with SimulatedModule("a0", parse_query(ONE)) as module:
         with open_module(module.path, profile, region="EU") as reader:
-            assert reader.state().read_power_cdbm == 2200  # a public client sends no less
-            reader.configure(power_cdbm=2000)
+            assert reader.state().read_power_cdbm == 2000
         for power, name in ((1900, "uhf-a0-r2000"), (-100, "uhf-a0-yr903")):
             with pytest.raises(UsageError) as refused:
                 open_module(module.path, load_uhf_profile(name), region="EU", power_cdbm=power)
