@@ -1,6 +1,7 @@
 """Scanning a UHF field: every Gen2 tag in it gets one verdict, however many there are and however often they are heard.
 
-A tag is known by its TID. Two tags with the same EPC are both judged: one of them is a copy.
+A tag is known by its TID, and where that has no serial by its EPC too. Two tags with the same EPC are both judged: one
+of them is a copy.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from typing import Final
 from dpptag.errors import DeviceLost, TagError, TagNak
 from dpptag.links import Gen2Reader
 from dpptag.links.gen2 import Sighting
+from dpptag.model.identifiers import tid_serial_end
 from dpptag.model.verdict import Report
 from dpptag.tags import Gen2Tag, identify
 from dpptag.trust.store import TrustStore
@@ -28,14 +30,28 @@ _MISSES_TO_BE_GONE: Final = 2
 _LOOKS_FOR_A_TWIN: Final = 4
 """Of two tags with one EPC either may answer: so many looks for each reply in a round find both, all but surely."""
 
+_ROUNDS_OF_DOUBT: Final = 2
+"""In a row, with more replies than chips: a tag that lost power for a moment answers one round twice as well."""
+
 
 class _Seen:
-    """What is known of one EPC: the chips behind it, and for how many rounds it has not been heard."""
+    """What is known of one EPC. Those that were told once are not told again when the tag leaves and returns."""
 
     def __init__(self) -> None:
         self.chips: set[bytes] = set()
         self.failures = 0
+        self.failure: TagError | None = None
         self.misses = 0
+        self.settled = False
+        self.replies = 0
+        """How many replies in one round were looked into."""
+        self.doubts = 0
+        self.told_unreadable = False
+        self.told_hidden = False
+
+    def forget_presence(self) -> None:
+        self.misses = self.failures = self.replies = self.doubts = 0
+        self.failure = None
         self.settled = False
 
 
@@ -47,7 +63,8 @@ class UhfScan:
         self._trust = trust
         self._today = today
         self._seen: dict[bytes, _Seen] = {}
-        self._reported: set[bytes] = set()
+        self._near: dict[bytes, _Seen] = {}
+        self._reported: set[tuple[bytes, bytes]] = set()
         self.rounds = 0
 
     def round(self) -> Iterator[Report]:
@@ -55,14 +72,23 @@ class UhfScan:
         sightings = self._reader.inventory()
         self.rounds += 1
         heard = {sighting.epc for sighting in sightings}
-        for epc, seen in self._seen.items():
+        for epc, seen in [*self._near.items()]:
             seen.misses = 0 if epc in heard else seen.misses + 1
             if seen.misses >= _MISSES_TO_BE_GONE:
-                seen.settled, seen.failures = False, 0
+                del self._near[epc]
+                yield from self._not_settled(epc, seen)
+                seen.forget_presence()
         for sighting in sightings:
-            seen = self._seen.setdefault(sighting.epc, _Seen())
-            if not seen.settled:
+            seen = self._near[sighting.epc] = self._seen.setdefault(sighting.epc, _Seen())
+            if not seen.settled or sighting.replies > seen.replies:
                 yield from self._look(sighting, seen)
+            else:
+                seen.doubts = 0
+
+    def end(self) -> Iterator[Report]:
+        """A report for every tag that was heard, stands in the field still, and could not be read or told so far."""
+        for epc, seen in self._near.items():
+            yield from self._not_settled(epc, seen)
 
     def _look(self, sighting: Sighting, seen: _Seen) -> Iterator[Report]:
         looks = 1 if sighting.replies < 2 else sighting.replies * _LOOKS_FOR_A_TWIN
@@ -73,25 +99,33 @@ class UhfScan:
                 raise
             except TagError as error:
                 seen.failures += 1
-                if seen.failures >= ATTEMPTS and not seen.chips:
-                    seen.settled = True
-                    yield self._unreadable(sighting, error)
+                seen.failure = error
                 if seen.failures >= ATTEMPTS:
+                    seen.settled, seen.replies = True, sighting.replies
+                    yield from self._not_settled(sighting.epc, seen)
                     break
                 continue
             seen.chips.add(found.uid)
-            if found.uid in self._reported:
+            known = (found.uid, b"" if tid_serial_end(found.uid) is not None else found.epc)
+            if known in self._reported:
                 continue
-            self._reported.add(found.uid)
+            self._reported.add(known)
             yield self._judged(found, sighting, seen)
-        seen.settled = seen.settled or bool(seen.chips)
-        if seen.settled and seen.chips and len(seen.chips) < sighting.replies:
-            yield self._hidden(sighting)
+        if not seen.chips:
+            return
+        seen.settled, seen.failures, seen.failure = True, 0, None
+        seen.doubts = seen.doubts + 1 if len(seen.chips) < sighting.replies else 0
+        if 0 < seen.doubts < _ROUNDS_OF_DOUBT:
+            return
+        seen.replies = sighting.replies
+        yield from self._not_settled(sighting.epc, seen)
 
     def _read(self, sighting: Sighting) -> Gen2Tag:
         tag = identify(self._reader.select(sighting))
         if not isinstance(tag, Gen2Tag):
             raise TagNak("the module gave no Gen2 tag")
+        if tag.epc and not sighting.epc:
+            raise TagNak("a tag without EPC cannot be chosen among others", action="scan this one alone")
         return tag
 
     def _judged(self, tag: Gen2Tag, sighting: Sighting, seen: _Seen) -> Report:
@@ -101,17 +135,26 @@ class UhfScan:
             report = report._replace(warnings=(*report.warnings, twin))
         return report
 
-    def _hidden(self, sighting: Sighting) -> Report:
+    def _not_settled(self, epc: bytes, seen: _Seen) -> Iterator[Report]:
+        """What is still open about an EPC, told once."""
+        if seen.failure is not None and not seen.chips and not seen.told_unreadable:
+            seen.told_unreadable = True
+            yield self._unreadable(epc, seen.failure)
+        if seen.doubts and not seen.told_hidden:
+            seen.told_hidden = True
+            yield self._hidden(epc)
+
+    def _hidden(self, epc: bytes) -> Report:
         """Two replies, one chip: where it is nearer, no look reaches the other."""
         reason = (
             "another tag with the same EPC answers behind a stronger one: take that one away and scan this one alone"
         )
-        return unreadable(reason, "twin-hidden", None, self._trust, self._today())._replace(identity=sighting.epc.hex())
+        return unreadable(reason, "twin-hidden", None, self._trust, self._today())._replace(identity=epc.hex())
 
-    def _unreadable(self, sighting: Sighting, error: TagError) -> Report:
-        _LOG.info("EPC %s: %s", sighting.epc.hex(), error.message)
+    def _unreadable(self, epc: bytes, error: TagError) -> Report:
+        _LOG.info("EPC %s: %s", epc.hex(), error.message)
         report = unreadable(f"the tag does not answer: {error.message}", error.code, None, self._trust, self._today())
-        return report._replace(identity=sighting.epc.hex())
+        return report._replace(identity=epc.hex())
 
 
 def scan_uhf(
@@ -135,9 +178,11 @@ def scan_uhf(
                 losses = 0
                 yield report
                 last = monotonic()
+            losses = 0
         except DeviceLost:
             losses += 1
             if losses >= ATTEMPTS:
                 raise
         if idle_seconds is not None and monotonic() - last >= idle_seconds:
+            yield from scanning.end()
             return
