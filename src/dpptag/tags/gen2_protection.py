@@ -191,6 +191,8 @@ def _refuse_unprotectable(tag: Gen2Tag, protection: Protection, keys: TagKeys | 
 def protect(link: Gen2Link, plan: ProtectionPlan, keys: TagKeys | None) -> None:
     """Set the passwords, lock, prove. A tag that has it all is only proved; one that lacks a part gets the rest.
 
+    A closed chip without a password of ours is locked once more: who locked it is not known, and a chip that somebody
+    else's password opens refuses that; one that holds our lock for ever has nothing to change.
     Raises TagRefused where nothing was done, TagWriteFailed where a password does not read back or a lock is not in
     force, TagLost, TagNak, TagSwapped.
     """
@@ -199,6 +201,9 @@ def protect(link: Gen2Link, plan: ProtectionPlan, keys: TagKeys | None) -> None:
         work.lock_and_prove()
         return
     work.check_password()
+    if work.may_be_a_strangers:
+        work.lock_and_prove()
+        return
     try:
         work.prove()
     except TagWriteFailed as error:
@@ -216,12 +221,17 @@ class _Work:
         self._passwords = passwords
         self._access = NO_PASSWORD if passwords is None else passwords.access
         self._permanent = plan.protection.lock is Lock.PERMANENT
+        self._is_taken = False
+        """The chip acknowledged our lock in this run."""
+        self.may_be_a_strangers = False
+        """It was found closed, and there is no password to show that we did it."""
 
     def is_open(self) -> bool:
         """Whether the reserved bank can be read; it then holds our passwords, written now where they were missing."""
         wanted = bytes(2 * PASSWORD_BYTES) if self._passwords is None else self._passwords.reserved
         found = self._reserved()
         if found is None:
+            self.may_be_a_strangers = self._passwords is None
             return False
         if found == wanted:
             return True
@@ -270,6 +280,7 @@ class _Work:
         for tries_left in reversed(range(TRIES)):
             try:
                 self._link.lock(lock_actions(self._plan.protection), password=self._access)
+                self._is_taken = True
             except TagLost:
                 select_again(self._link)
             except TagNak as nak:
@@ -288,15 +299,17 @@ class _Work:
         """1: no bank can be written; 2: each holds what it held; 3: neither password can be read.
 
         A module that cannot tell a lock from too little power is believed only where a write with the password goes
-        through; of a permanent lock no write can show that, there 1 and 2 must do.
+        through; of a permanent lock no write can show that, there the chip must have acknowledged it in this run.
         """
+        certain = not self.may_be_a_strangers
         for step in self._plan.steps:
             bank = _PROOF_UNITS.get(step.unit)
             if bank is None:
                 continue
-            says_locked = self._is_refused(bank, step.at, step.data)
-            if not says_locked and self._passwords is not None and not self._permanent:
-                self._write_with_password(bank, step.at, step.data)
+            if not self._is_refused(bank, step.at, step.data):
+                certain = certain and not self._permanent
+                if self._passwords is not None and not self._permanent:
+                    self._write_with_password(bank, step.at, step.data)
             if read_words(self._link, bank, step.at, 1) != step.data:
                 raise self._failed(
                     "lock-read-back",
@@ -309,6 +322,8 @@ class _Work:
                 raise self._failed(
                     NOT_IN_FORCE, "a password can still be read by anybody", bank=Bank.RESERVED.name, word=word
                 )
+        if not certain and not self._is_taken:
+            raise self._failed(NOT_IN_FORCE, "the chip did not acknowledge that it is locked for ever")
 
     def _is_refused(self, bank: Bank, word: int, data: bytes) -> bool:
         """Write what the word holds: True for an answer that names a lock, False for two refusals that name nothing.

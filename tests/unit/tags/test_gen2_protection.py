@@ -10,7 +10,7 @@ import pytest
 
 from dpptag import tags
 from dpptag.errors import DpptagError, TagError, TagNak, TagRefused, TagSwapped, TagWriteFailed
-from dpptag.links.gen2 import NO_PASSWORD, Area, Bank, Gen2Link, LockAction
+from dpptag.links.gen2 import NO_PASSWORD, Area, Bank, Gen2Link, LockAction, Refusal
 from dpptag.tags import POLICIES, Gen2Tag, Passwords, Protection, cannot_protect, kill_chip
 from dpptag.tags.gen2_protection import NOT_IN_FORCE, lock_actions, lock_payload
 from dpptag.tags.key_derivation import DerivedKeys
@@ -64,7 +64,10 @@ def test_a_policy_is_in_force_and_doing_it_again_only_proves_it(family: str, pol
         protect(link, tag, policy)
         recorded = Recorded(link, sim)
         protect(recorded, tag, policy)
-        assert not [call for call in recorded.calls if call[0] == "lock"]
+        # A lock for ever that is shown by no password, or refused without a reason, is shown by taking it once more.
+        vague = policy == "permanent-and-password" and family in ("mercury", "a0")
+        again = [call for call in recorded.calls if call[0] == "lock"]
+        assert len(again) == (policy == "permanent" or vague)
         access = tags.derive_passwords(tag.uid, KEYS).access if POLICIES[policy].password else NO_PASSWORD
         for bank in (Bank.EPC, Bank.USER):
             with pytest.raises(TagNak):
@@ -159,6 +162,48 @@ def test_a_password_lock_is_not_taken_for_a_permanent_one() -> None:
         deaf.deaf = frozenset(Area)
         with pytest.raises(TagWriteFailed) as failed:
             protect(deaf, tag, "permanent-and-password")
+        assert failed.value.code == NOT_IN_FORCE
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_a_strangers_lock_is_not_taken_for_one_for_ever(family: str) -> None:
+    with field(family=family) as (_, reader):
+        link, tag = linked(reader)
+        tag = written(link, tag, "open")
+        strange = b"\x05\x06\x07\x08"
+        link.write(Bank.RESERVED, 0, b"\x01\x02\x03\x04" + strange, secret=True)
+        link.lock(lock_actions(POLICIES["password"]), password=strange)
+        with pytest.raises(TagError):
+            protect(link, tag, "permanent")
+        link.write(Bank.USER, 2, b"\xff\xff", password=strange)
+
+
+class Weak(Recorded):
+    """A module that reads, and from ``lock`` on has too little power for all but the areas that it locks first."""
+
+    first: frozenset[Area] = frozenset()
+
+    def write(self, *_: object, **__: object) -> None:
+        raise TagNak("the write failed", error=Refusal.WRITE_FAILED.value)
+
+    def lock(self, actions: Mapping[Area, LockAction], *, password: bytes = NO_PASSWORD) -> int:
+        if heard := {area: action for area, action in actions.items() if area in self.first}:
+            self._link.lock(heard, password=password)
+        raise TagNak("the lock failed", error=Refusal.OTHER.value)
+
+
+@pytest.mark.parametrize(
+    ("before", "first"), [("password", frozenset[Area]()), ("open", frozenset({Area.KILL, Area.ACCESS}))]
+)
+def test_too_little_power_is_not_taken_for_a_lock_for_ever(before: str, first: frozenset[Area]) -> None:
+    with field(family="a0") as (sim, reader):
+        link, tag = linked(reader)
+        tag = written(link, tag, "permanent-and-password")
+        protect(link, tag, before)
+        weak = Weak(link, sim)
+        weak.first = first
+        with pytest.raises(TagWriteFailed) as failed:
+            protect(weak, tag, "permanent-and-password")
         assert failed.value.code == NOT_IN_FORCE
 
 
