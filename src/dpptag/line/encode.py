@@ -16,7 +16,7 @@ from dpptag.line.rows import JobRow
 from dpptag.links import TagLink, TagReader
 from dpptag.model.identifiers import ChipNumber, tid_serial_end
 from dpptag.model.outcome import RowState
-from dpptag.tags import ContentState, Gen2Tag, Tag, identify, write_and_verify
+from dpptag.tags import ContentState, Gen2Tag, Tag, as_written, identify, write_and_verify
 
 WRONG_BYTES: Final = 16
 """So many bytes of a message may be wrong and it is still the row's own, badly kept. Two signatures, of 64 bytes each,
@@ -183,7 +183,9 @@ def finish(
                 action="give the job file with its [protect] section",
                 row=row.id,
             )
-        guard.protect(link, row)
+        # All that the plan for a Gen2 tag rests on was just read back, and its reserved bank is read before the lock;
+        # NFC tags have lock bytes and settings besides, which are read again.
+        guard.protect(link, row, as_written(tag, message) if isinstance(tag, Gen2Tag) else None)
         row = ledger.mark_locked(row.id)
         laps.lap("protect")
     return row

@@ -35,8 +35,11 @@ class Guard(Protocol):
     def passwords(self, tag: Tag) -> Passwords | None:
         """What a Gen2 tag gets before its EPC; None for other tags, and where the job sets none."""
 
-    def protect(self, link: TagLink, row: Row) -> None:
-        """Take every step that the tag still lacks, each read back, and prove the whole; may be called again."""
+    def protect(self, link: TagLink, row: Row, known: Tag | None = None) -> None:
+        """Take every step that the tag still lacks, each read back, and prove the whole; may be called again.
+
+        ``known``: the tag as it was read since it was chosen, or None to have it read.
+        """
 
 
 class TagGuard:
@@ -59,8 +62,8 @@ class TagGuard:
         policy = " ".join((f"lock {self._protection.lock.value}", *asked))
         return policy if plan.derivation is None else f"{policy}; {plan.derivation}"
 
-    def protect(self, link: TagLink, row: Row) -> None:
-        tag = identify(link)
+    def protect(self, link: TagLink, row: Row, known: Tag | None = None) -> None:
+        tag = identify(link) if known is None else known
         if row.message is None or not carries(tag, row.message):
             raise TagWriteFailed(
                 "the tag does not hold its statement any more: it is not protected",
