@@ -60,7 +60,7 @@ def init(out: Path, passphrase_file: str | None, as_json: bool) -> None:
 @command.command("add-issuer")
 @_folder
 @click.option("--name", required=True, help="Name that readers show.")
-@click.option("--scope", "scopes", multiple=True, required=True, help="gcp:DIGITS or uri:https://HOST/PATH/; repeat.")
+@click.option("--scope", "scopes", multiple=True, required=True, help="gcp:DIGITS, uri:https://HOST/PATH/ or did:web:HOST; repeat.")
 @click.option("--key", type=_path, required=True, help="Public key, PEM.")
 @click.option("--slot", type=click.IntRange(0, 31), required=True, help="Key slot, never given to a second key.")
 @click.option("--not-before", help="First day on which this key may sign.")

@@ -1,6 +1,7 @@
 """Scopes: the identities that an issuer may sign for (docs/tag-format.md section 8).
 
-A GS1 key is found by its digits alone, never by its host; any other URI by scheme, host and leading path segments.
+A GS1 key is found by its digits alone, never by its host; any other URI by scheme, host and leading path segments. A
+DID is what an issuer calls itself in a credential; it stands for itself alone.
 """
 
 from __future__ import annotations
@@ -18,6 +19,8 @@ _UNRESERVED: Final = _LABEL | frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZ._~")
 _PATH: Final = _UNRESERVED | frozenset("!$&'()*+,;=:@/%")  # RFC 3986 section 3.3, and the % of an escape
 _QUERY: Final = _PATH | frozenset("?")
 _HEX: Final = frozenset("0123456789ABCDEFabcdef")
+_DID_METHOD: Final = frozenset("abcdefghijklmnopqrstuvwxyz0123456789")
+_DID_ID: Final = _LABEL | frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZ._:%")  # DID Core 1.0 section 3.1
 
 
 class GcpScope(NamedTuple):
@@ -40,11 +43,20 @@ class UriScope(NamedTuple):
         return f"uri:{self.scheme}://{self.host}/" + "".join(f"{segment}/" for segment in self.segments)
 
 
-Scope = GcpScope | UriScope
+class DidScope(NamedTuple):
+    """One decentralised identifier, exactly as credentials write it."""
+
+    did: str
+
+    def __str__(self) -> str:
+        return self.did
+
+
+Scope = GcpScope | UriScope | DidScope
 
 
 def parse_scope(text: str) -> Scope:
-    """``gcp:DIGITS`` or ``uri:SCHEME://HOST/PATH/``. Raises TrustDataError."""
+    """``gcp:DIGITS``, ``uri:SCHEME://HOST/PATH/`` or a DID. Raises TrustDataError."""
     kind, _, rest = text.partition(":")
     if len(text) <= _SCOPE_LIMIT:
         if kind == "gcp" and len(rest) in _GCP_DIGITS and rest.isascii() and rest.isdigit():
@@ -54,11 +66,27 @@ def parse_scope(text: str) -> Scope:
             if parts is not None and "?" not in rest and "#" not in rest:
                 scheme, host, segments = parts
                 return UriScope(scheme, host, tuple(s for s in segments if s))
+        if kind == "did" and is_did(text):
+            return DidScope(text)
     raise TrustDataError(
         f"not a scope: {text[:80]!r}",
         code="scope",
-        action="write gcp:9520123 (4 digits or more) or uri:https://id.example.com/path/ (lower-case host, no port)",
+        action="write gcp:9520123 (4 digits or more), uri:https://id.example.com/path/ (lower-case host, no port), "
+        "or the issuer's DID: did:web:id.example.com",
     )
+
+
+def is_did(text: str) -> bool:
+    """A plain DID, without path, query or fragment; of ``did:web`` with a lower-case host (did:web 3.2)."""
+    start, method, name = (*text.split(":", 2), "", "")[:3]
+    if start != "did" or not method or not _DID_METHOD.issuperset(method) or not name or name[-1] == ":":
+        return False
+    if not _DID_ID.issuperset(name) or not all(len(o) == 2 and _HEX.issuperset(o) for o in _escapes(name)):
+        return False
+    if method != "web":
+        return True
+    host, _, port = name.split(":")[0].partition("%3A")
+    return all(_is_label(label) for label in host.split(".")) and (not port or port.isdigit())
 
 
 def split_uri(uri: str) -> tuple[str, str, tuple[str, ...]] | None:

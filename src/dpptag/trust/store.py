@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dpptag.crypto import PublicKey
 from dpptag.trust.issuers import Bundle, Issuer, IssuerKey, open_bundle
-from dpptag.trust.scopes import GcpScope, split_uri
+from dpptag.trust.scopes import DidScope, GcpScope, split_uri
 
 
 class TrustStore:
@@ -16,11 +16,14 @@ class TrustStore:
         self.issuers = bundle.issuers
         self.newest_day = bundle.issued if accepted is None else max(bundle.issued, accepted)
         self._by_digits: dict[str, Issuer] = {}
+        self._by_did: dict[str, Issuer] = {}
         self._by_host: dict[tuple[str, str], list[tuple[tuple[str, ...], Issuer]]] = {}
         for issuer in bundle.issuers:
             for scope in issuer.scopes:
                 if isinstance(scope, GcpScope):
                     self._by_digits[scope.digits] = issuer
+                elif isinstance(scope, DidScope):
+                    self._by_did[scope.did] = issuer
                 else:
                     self._by_host.setdefault((scope.scheme, scope.host), []).append((scope.segments, issuer))
         self._lengths = tuple(sorted({len(digits) for digits in self._by_digits}, reverse=True))
@@ -63,6 +66,10 @@ class TrustStore:
             if segments[: len(prefix)] == prefix:
                 return issuer
         return None
+
+    def issuer_by_did(self, did: str) -> Issuer | None:
+        """By exactly this DID: who signs credentials under it."""
+        return self._by_did.get(did)
 
     def key(self, issuer: Issuer, name: int | bytes) -> IssuerKey | None:
         """By slot, or by the 8-byte thumbprint hint of ``full``."""

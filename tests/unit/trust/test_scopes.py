@@ -10,7 +10,7 @@ from dpptag.codec import digital_link
 from dpptag.codec.epc import decode_epc
 from dpptag.errors import LinkError, TrustDataError
 from dpptag.trust.issuers import Issuer, IssuerKey
-from dpptag.trust.scopes import GcpScope, UriScope, gs1_digits, parse_scope, split_uri
+from dpptag.trust.scopes import DidScope, GcpScope, UriScope, gs1_digits, parse_scope, split_uri
 from tests.unit.trust.trust_rig import ACME, EPC, URI, issuer, trust
 
 
@@ -333,3 +333,38 @@ def test_a_broken_gs1_key_is_never_an_ordinary_uri(uri: str) -> None:
 )
 def test_an_ordinary_uri_is_one(uri: str) -> None:
     assert gs1_digits(uri) is None
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "did:web:id.example.com",
+        "did:web:id.example.com%3A8443",
+        "did:web:id.example.com:issuers:a",
+        "did:key:z6MkhaXgBZDvotDkL5257faiztiGiC2QtKLGpbnnEGta2doK",
+        "did:webvh:QmfGEUAcMpzo25kF2Rhn8L2FAXysfGnkzjwdKoNPi615XQ:example.com",
+    ],
+)
+def test_a_did_is_a_scope_that_stands_for_itself(text: str) -> None:
+    assert parse_scope(text) == DidScope(text)
+    assert str(parse_scope(text)) == text
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "did:web:",
+        "did:web:ID.example.com",
+        "did:web:id.example.com:",
+        "did:web:id.example.com/a",
+        "did:web:id.example.com#key-1",
+        "did:web:id.example.com%3Aabc",
+        "did:web:id.example.com%2",
+        "did:WEB:id.example.com",
+        "did::id",
+        "did",
+    ],
+)
+def test_what_is_no_plain_did_is_no_scope(text: str) -> None:
+    with pytest.raises(TrustDataError):
+        parse_scope(text)
