@@ -16,7 +16,7 @@ from dpptag.errors import DeviceError, InputError, TagError, TagNak, TagSwapped,
 from dpptag.links.gen2 import Bank, Gen2Link, Refusal
 from dpptag.links.nfc import Technology
 from dpptag.model.identifiers import ChipNumber
-from dpptag.tags.gen2_access import commands, read_words, select_again, write_words
+from dpptag.tags.gen2_access import commands, read_words, select_again, try_word, write_words
 from dpptag.tags.gen2_chips import WORD_BITS, Gen2Chip, chip_by_model, larger_than
 from dpptag.tags.gen2_memory import (
     EPC_WORD,
@@ -145,8 +145,9 @@ def plan_write(tag: Gen2Tag, message: bytes, *, rewrite: bool = False, passwords
     """The writes that leave ``tag`` with exactly the EPC and user bank of ``message``, zeros behind; pure.
 
     Words that hold their value already are left out, and where all do there are no steps, nor for the passwords:
-    protect() sets those that lack. ``rewrite`` writes all of the message again. Raises CborError or LayoutError if
-    ``message`` is no Gen2Content, TagRefused if the tag cannot take it.
+    protect() sets those that lack. Before a statement is taken away for another EPC, a word of the EPC bank is written
+    as it is: where that is refused, the tag keeps what it has. ``rewrite`` writes all of the message again. Raises
+    CborError or LayoutError if ``message`` is no Gen2Content, TagRefused if the tag cannot take it.
     """
     wanted = Gen2Content.from_bytes(message)
     _refuse_unwritable(tag, wanted)
@@ -187,6 +188,10 @@ def _steps(
     steps: list[WriteStep] = []
     first = tag.user[:WORD]
     if (body or not same_epc) and any(first):
+        if tag.epc != wanted.epc or not same_pc(tag.pc, pc_for(wanted.epc)):
+            # What stands in the user bank is lost by the next step: not for an EPC that then cannot be written.
+            pc = tag.pc.to_bytes(WORD, "big")
+            steps.append(WriteStep("word", PC_WORD, pc, "the same word again: can the EPC be written?", bank=Bank.EPC))
         steps.append(WriteStep("word", 0, _ZERO, "no statement while EPC and user bank change", bank=Bank.USER))
         first = _ZERO
     steps += [WriteStep("word", at, data, "statement, but for its first word", bank=Bank.USER) for at, data in body]
@@ -270,6 +275,9 @@ def apply(link: Gen2Link, plan: WritePlan, *, state_before: str = "untouched") -
         bank = Bank.USER if step.bank is None else step.bank
         for word, data in commands(step.at, step.data, link.max_write_words):
             try:
+                if _is_trial(step):
+                    try_word(link, bank, word, data, state_before=state_before)
+                    continue
                 write_words(link, bank, word, data, secret=step.secret)
                 written += 1
                 if bank is Bank.EPC:
@@ -282,6 +290,11 @@ def apply(link: Gen2Link, plan: WritePlan, *, state_before: str = "untouched") -
                 error.facts.setdefault("tag_state", state_before if kept else "unknown")
                 raise
     return written
+
+
+def _is_trial(step: WriteStep) -> bool:
+    """A StoredPC alone that counts words of EPC: the EPC behind it does not change, so it is the one that is there."""
+    return step.bank is Bank.EPC and len(step.data) == WORD and epc_words(int.from_bytes(step.data, "big")) > 0
 
 
 def _left_alone(error: TagError | DeviceError) -> bool:

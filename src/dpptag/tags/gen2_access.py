@@ -90,13 +90,44 @@ def write_words(
             _LOG.debug("%s: write %d of %s word %d did not take effect", link.uid.hex(), attempt, bank.name, word)
 
 
-def _took_effect(link: Gen2Link, bank: Bank, word: int, data: bytes, *, secret: bool) -> bool:
-    """Choose the chip anew and read: False also where it does not let itself be read. TagLost where it is gone."""
+def try_word(link: Gen2Link, bank: Bank, word: int, data: bytes, *, state_before: str) -> None:
+    """Write what the word holds already, to see whether the bank can be written. Reading says nothing here.
+
+    Raises TagLost, TagNak with ``tag_state``: ``state_before`` where the word still holds it. A refusal without a
+    reason is believed when it comes three times.
+    """
+    for tries_left in reversed(range(TRIES)):
+        try:
+            link.write(bank, word, data)
+            return
+        except (TagLost, TagNak) as failure:
+            passes = isinstance(failure, TagLost) or failure.facts.get("error") in _PASSING
+            if passes and tries_left:
+                _choose_again(link)
+                continue
+            failure.facts["tag_state"] = state_before if not passes or _holds(link, bank, word, data) else "unknown"
+            raise
+
+
+def _choose_again(link: Gen2Link) -> None:
     try:
         select_again(link)
     except (TagLost, TagSwapped) as gone:
         gone.facts.setdefault("tag_state", "unknown")
         raise
+
+
+def _holds(link: Gen2Link, bank: Bank, word: int, data: bytes) -> bool:
+    """False also where it cannot be read."""
+    try:
+        return read_words(link, bank, word, len(data) // WORD) == data
+    except (TagLost, TagNak):
+        return False
+
+
+def _took_effect(link: Gen2Link, bank: Bank, word: int, data: bytes, *, secret: bool) -> bool:
+    """Choose the chip anew and read: False also where it does not let itself be read. TagLost where it is gone."""
+    _choose_again(link)
     try:
         found = read_words(link, bank, word, len(data) // WORD, secret=secret)
     except (TagLost, TagNak):

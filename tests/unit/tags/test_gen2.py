@@ -8,7 +8,7 @@ import pytest
 from dpptag import tags
 from dpptag.codec.gen2_content import Gen2Content
 from dpptag.errors import CodecError, TagNak, TagRefused, TagSwapped, TagWriteFailed
-from dpptag.links.gen2 import Bank
+from dpptag.links.gen2 import Area, Bank, LockAction
 from dpptag.tags import ContentState, Gen2Tag
 from dpptag.tags.gen2_memory import judge, pc_for
 from tests.unit.tags.gen2_rig import (
@@ -159,7 +159,11 @@ def test_a_blank_tag_takes_the_order_user_passwords_epc_first_word() -> None:
 def test_a_statement_is_withdrawn_before_anything_else_changes() -> None:
     old = blank(user=STATEMENT, epc=EPC)
     plan = tags.plan_write(old, content(OTHER_EPC, SHORT))
-    assert (plan.steps[0].bank, plan.steps[0].at, plan.steps[0].data) == (Bank.USER, 0, b"\0\0")
+    assert [(step.bank, step.at, step.data) for step in plan.steps[:2]] == [
+        (Bank.EPC, 1, b"\x30\0"),  # as it is: can it be written at all?
+        (Bank.USER, 0, b"\0\0"),
+    ]
+    assert tags.plan_write(old, content(EPC, SHORT)).steps[0].bank is Bank.USER, "the EPC stays"
     memory = bytearray(old.user)
     for step in plan.steps:
         if step.bank is Bank.USER:
@@ -169,7 +173,12 @@ def test_a_statement_is_withdrawn_before_anything_else_changes() -> None:
 
 def test_a_tag_with_another_epc_alone_loses_its_statement_first() -> None:
     plan = tags.plan_write(blank(user=STATEMENT, epc=EPC), content(OTHER_EPC))
-    assert [(step.bank, step.at) for step in plan.steps] == [(Bank.USER, 0), (Bank.EPC, 1), (Bank.USER, 0)]
+    assert [(step.bank, step.at, len(step.data)) for step in plan.steps] == [
+        (Bank.EPC, 1, 2),
+        (Bank.USER, 0, 2),
+        (Bank.EPC, 1, 14),
+        (Bank.USER, 0, 2),
+    ]
 
 
 def test_a_torn_tag_gets_only_what_it_lacks() -> None:
@@ -300,3 +309,41 @@ def test_a_user_bank_that_somebody_locked_is_left_as_it_is() -> None:
             tags.apply(link, tags.plan_write(tag, content(OTHER_EPC)))
         assert refused.value.facts["tag_state"] == "untouched"
         assert tags.identify(link).message == Gen2Content(EPC, STATEMENT.ljust(86, b"\0")).to_bytes()
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_a_statement_is_not_taken_from_a_tag_whose_epc_somebody_locked(family: str, tmp_path: Path) -> None:
+    state = tmp_path / "state.json"
+    with module(f"state={state}&tags=Higgs-9&seed=1", family) as sim, opened(sim, family) as reader:
+        link, tag = linked(reader)
+        tags.write_and_verify(link, tag, content())
+        link.lock({Area.EPC: LockAction.LOCKED_FOREVER})
+        before = state.read_bytes()
+        tag = tags.identify(link)
+        recorded = Recorded(link, sim)
+        with pytest.raises(TagNak) as refused:
+            tags.apply(recorded, tags.plan_write(tag, content(OTHER_EPC)))
+        assert {key: refused.value.facts[key] for key in ("bank", "word", "written", "tag_state")} == {
+            "bank": "EPC",
+            "word": 1,
+            "written": 0,
+            "tag_state": "untouched",
+        }
+        coarse = family in ("mercury", "a0")  # they say only that a write failed: three times, then it is believed
+        assert [call[0] for call in recorded.calls].count("write") == (3 if coarse else 1)
+        assert state.read_bytes() == before
+        assert tags.identify(link).message == tag.message
+        tags.apply(link, tags.plan_write(tag, content(EPC, SHORT)))  # its user bank is open
+
+
+def test_trying_whether_the_epc_can_be_written_costs_one_command_and_nothing_of_a_blank_tag() -> None:
+    with field() as (sim, reader):
+        link, tag = linked(reader)
+        for message, trials in ((content(), 0), (content(OTHER_EPC), 1), (content(OTHER_EPC, SHORT), 0)):
+            recorded = Recorded(link, sim)
+            tags.apply(recorded, tags.plan_write(tag, message))
+            assert recorded.calls.count(("write", Bank.EPC, 1, 1)) == trials
+            found = tags.identify(link)
+            assert isinstance(found, Gen2Tag)
+            tag = found
+            assert Gen2Content.from_bytes(message).epc == tag.epc
