@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from typing import Final
 
-from dpptag.errors import TagLost, TagNak, TagSwapped, TagWriteFailed
+from dpptag.errors import TagError, TagLost, TagSwapped, TagWriteFailed
 from dpptag.links.gen2 import Gen2Link, Gen2Reader
 from dpptag.tags.gen2_access import TRIES
 from dpptag.tags.gen2_memory import Gen2Tag
@@ -16,7 +16,8 @@ _LOG: Final = logging.getLogger(__name__)
 
 
 def kill_chip(reader: Gen2Reader, link: Gen2Link, tag: Gen2Tag, password: bytes) -> None:
-    """IRREVERSIBLE: the chip never answers again. Sent once; then no round may find the chip any more.
+    """IRREVERSIBLE: the chip never answers again. Sent once; then no round may find the chip any more, nor a tag with
+    its EPC whose TID cannot be read.
 
     Raises TagRefused for a password of zero (it kills nothing, Gen2 6.3.2.12.3.4), TagSwapped for another chip, TagNak
     where the chip refused, TagWriteFailed where it still answers, TagLost where the answer was lost and the chip is
@@ -34,6 +35,8 @@ def kill_chip(reader: Gen2Reader, link: Gen2Link, tag: Gen2Tag, password: bytes)
         raise refusal(
             tag.uid, "kill-password", "a kill password of zero kills no chip", "give the chip's own 4-byte password"
         )
+    if not link.selects_by_tid:
+        link.reselect()  # while somebody was asked, the tag may have been changed for another with its EPC
     lost: TagLost | None = None
     try:
         link.kill(password)
@@ -41,7 +44,7 @@ def kill_chip(reader: Gen2Reader, link: Gen2Link, tag: Gen2Tag, password: bytes)
         lost = error
     if _answers(reader, tag):
         raise TagWriteFailed(
-            "the chip still answers: it was not killed",
+            "a tag with the EPC of the chip still answers: it was not killed",
             code="kill-failed",
             action="bring it closer to the antenna and try again",
             chip=tag.uid.hex(),
@@ -58,15 +61,21 @@ def kill_chip(reader: Gen2Reader, link: Gen2Link, tag: Gen2Tag, password: bytes)
 
 
 def _answers(reader: Gen2Reader, tag: Gen2Tag) -> bool:
-    """Whether one of several rounds finds the chip, told by its TID from others that carry its EPC."""
+    """Whether one of several rounds finds the chip, told by its TID from others that carry its EPC.
+
+    Heard in the last round without a TID that could be read, it may be the chip: so it is taken for it.
+    """
+    unknown = False
     for _ in range(TRIES):
+        unknown = False
         for sighting in reader.inventory():
             if sighting.epc != tag.epc:
                 continue
             try:
                 found = reader.select(sighting)
-            except (TagLost, TagNak):
+            except TagError:
+                unknown = True
                 continue
             if found.uid == tag.uid:
                 return True
-    return False
+    return unknown

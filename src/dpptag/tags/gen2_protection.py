@@ -196,6 +196,8 @@ def protect(link: Gen2Link, plan: ProtectionPlan, keys: TagKeys | None) -> None:
     Raises TagRefused where nothing was done, TagWriteFailed where a password does not read back or a lock is not in
     force, TagLost, TagNak, TagSwapped.
     """
+    if not link.selects_by_tid:
+        select_again(link)  # while somebody was asked, the tag may have been changed for another with its EPC
     work = _Work(link, plan, derive_passwords(plan.uid, keys) if plan.protection.password and keys else None)
     if work.is_open():
         work.lock_and_prove()

@@ -3,14 +3,24 @@
 import contextlib
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from dpptag import tags
-from dpptag.errors import DpptagError, TagError, TagNak, TagRefused, TagSwapped, TagWriteFailed
-from dpptag.links.gen2 import NO_PASSWORD, Area, Bank, Gen2Link, LockAction, Refusal
+from dpptag.errors import DpptagError, TagError, TagLost, TagNak, TagRefused, TagSwapped, TagWriteFailed
+from dpptag.links.gen2 import (
+    NO_PASSWORD,
+    Area,
+    Bank,
+    Gen2Link,
+    Gen2Reader,
+    LockAction,
+    Refusal,
+    Sighting,
+)
 from dpptag.tags import POLICIES, Gen2Tag, Passwords, Protection, cannot_protect, kill_chip
 from dpptag.tags.gen2_protection import NOT_IN_FORCE, lock_actions, lock_payload
 from dpptag.tags.key_derivation import DerivedKeys
@@ -392,3 +402,39 @@ def test_a_kill_meant_for_another_chip_is_not_sent() -> None:
         with pytest.raises(TagSwapped):
             kill_chip(reader, recorded, tag, b"\x01\x02\x03\x04")
         assert reader.sense() is not None
+
+
+def test_a_tag_that_is_heard_and_not_read_any_more_is_not_called_killed() -> None:
+    class Deaf:
+        """Inventories go on as they were, and no TID can be read."""
+
+        def __init__(self, reader: Gen2Reader) -> None:
+            self.inventory = reader.inventory
+
+        def select(self, sighting: Sighting) -> Gen2Link:
+            raise TagLost("it does not answer", answered=True)
+
+    with field() as (sim, reader):
+        link, tag = linked(reader)
+        tag = written(link, tag, "password")
+        unheard = Recorded(link, sim)
+        unheard.__dict__["kill"] = lambda _password: None
+        with pytest.raises(TagWriteFailed) as failed:
+            kill_chip(Deaf(reader), unheard, tag, b"\x01\x02\x03\x04")
+        assert failed.value.code == "kill-failed"
+
+
+@pytest.mark.parametrize("act", ["protect", "kill"])
+def test_a_tag_changed_for_another_with_its_epc_is_neither_killed_nor_locked(act: str) -> None:
+    with field("tags=Higgs-9*2&seed=1", "a0") as (sim, reader):
+        link, tag = linked(reader)
+        tag = written(link, tag, "password")
+        first, second = sim.field.tags
+        second.restore(first.record())
+        before = second.record()
+        sim.field.position = 1
+        kill = partial(kill_chip, reader, link, tag, tags.derive_passwords(tag.uid, KEYS).kill)
+        lock = partial(protect, link, tag, "permanent-and-password")
+        with pytest.raises(TagSwapped):
+            (kill if act == "kill" else lock)()
+        assert second.record() == before
