@@ -1,11 +1,14 @@
 """The passport document: bytes to one JSON object, strictly and within bounds.
 
-Two envelopes are read: a JSON file, and a compact JWS of type ``vc+jwt`` (VC-JOSE-COSE section 3.1) whose payload is
-the credential itself. No signature and no proof is checked here; ``Document.secured`` only says what is there.
+Read are a JSON file; a compact JWS of type ``vc+jwt`` (VC-JOSE-COSE section 3.1) and a COSE_Sign1 of type ``vc+cose``
+(section 3.2), whose payload is the credential itself; and an EnvelopedVerifiableCredential, whose ``data:`` URL holds
+one of these two. No signature and no proof is checked here: ``Document.secured`` only says what is there, and
+``Document.envelope`` what there is to check. A vc+cose must be deterministic CBOR (RFC 8949 section 4.2.1).
 
 Refused, each PassportError with a code of its own: ``too-large``, ``encoding`` (not UTF-8), ``bom``, ``depth``,
 ``json``, ``duplicate-key``, ``number`` (NaN, infinity, longer than a number needs to be), ``jwt`` (form and header of
-the JWS), ``jwt-line-end``, ``vcdm-1`` (a ``vc`` claim).
+the JWS), ``jwt-line-end``, ``vcdm-1`` (a ``vc`` claim), ``cose`` (form and header of the COSE_Sign1), ``enveloped`` (a
+``data:`` URL that holds neither).
 """
 
 from __future__ import annotations
@@ -13,17 +16,21 @@ from __future__ import annotations
 import json
 import math
 import re
-from base64 import urlsafe_b64decode, urlsafe_b64encode
+from base64 import b64decode, urlsafe_b64decode, urlsafe_b64encode
 from binascii import Error as Base64Error
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
-from dpptag.errors import PassportError
+from dpptag.codec.cose import Header, parse_sign1
+from dpptag.errors import CoseError, PassportError
 
 MAX_BYTES: Final = 1 << 20
 """Larger than any passport seen (24 kB) by far; keeps a wrong file from filling a handheld's memory."""
 MAX_DEPTH: Final = 64
 _MAX_NUMBER: Final = 64  # characters; CPython's own bound is 4,300 digits
+
+ENVELOPED: Final = "EnvelopedVerifiableCredential"
+_COSE_TYP: Final = 16  # RFC 9596
 
 JsonObject = dict[str, object]
 
@@ -34,23 +41,68 @@ _BOM: Final = b"\xef\xbb\xbf"
 
 
 @dataclass(frozen=True, slots=True)
+class Envelope:
+    """A signature round a credential. ``algorithm`` as the header names it: JOSE text or COSE number.
+
+    ``key_id`` is a hint as it stands, and proves nothing.
+    """
+
+    algorithm: str | int
+    key_id: str | bytes | None
+    signing_input: bytes
+    signature: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class Document:
     """``credential`` is the VCDM object; ``secured`` how it claims to be signed, which nobody has checked."""
 
     credential: JsonObject
     media_type: str
     secured: str
-    """``vc+jwt``, ``proof`` (an embedded proof) or ``none``."""
+    """``vc+jwt``, ``vc+cose``, ``proof`` (an embedded proof) or ``none``."""
+    envelope: Envelope | None = None
 
 
 def read_document(data: bytes) -> Document:
     """Parse a passport document exactly as issued. Raises PassportError."""
     if len(data) > MAX_BYTES:
         raise PassportError("the passport document is too large", code="too-large", size=len(data), limit=MAX_BYTES)
+    if data[:1] in (b"\xd2", b"\x84"):
+        return _cose_document(data)
     if data.lstrip(b" \t\r\n")[:1] in (b"{", b"\xef") or not data.strip():
         credential = parse_object(data, "the passport document")
+        if _is_enveloped(credential):
+            return _in_envelope(credential)
         return Document(credential, "application/vc", "proof" if "proof" in credential else "none")
-    return Document(_jwt_payload(data), "application/vc+jwt", "vc+jwt")
+    return _jwt_document(data)
+
+
+def _is_enveloped(credential: JsonObject) -> bool:
+    types = credential.get("type")
+    return types == ENVELOPED or (isinstance(types, list) and ENVELOPED in types)
+
+
+def _in_envelope(credential: JsonObject) -> Document:
+    """VCDM 2.0 section 4.12.1: the credential is in the ``data:`` URL of ``id``; the document is the envelope."""
+    url = credential.get("id")
+    media_type, separator, text = url.partition(",") if isinstance(url, str) else ("", "", "")
+    inner: Document | None = None
+    if separator and text.isascii():
+        if media_type == "data:application/vc+jwt":
+            inner = _jwt_document(text.encode())
+        elif media_type == "data:application/vc+cose;base64":
+            try:
+                inner = _cose_document(b64decode(text, validate=True))
+            except Base64Error as exc:
+                raise PassportError("the data: URL of the envelope is not base64", code="enveloped") from exc
+    if inner is None:
+        raise PassportError(
+            "the envelope's data: URL holds neither a vc+jwt nor a vc+cose",
+            code="enveloped",
+            action="have it issued as data:application/vc+jwt,... or data:application/vc+cose;base64,...",
+        )
+    return replace(inner, media_type="application/vc")
 
 
 def parse_object(data: bytes, what: str) -> JsonObject:
@@ -116,7 +168,7 @@ def _bounded_integer(text: str) -> float:
     return int(text) if len(text) <= _MAX_NUMBER else _refuse_number(text)
 
 
-def _jwt_payload(data: bytes) -> JsonObject:
+def _jwt_document(data: bytes) -> Document:
     if data != data.rstrip(b"\r\n") and _COMPACT_JWS(data.rstrip(b"\r\n")):
         raise PassportError(
             "a line end follows the vc+jwt; it is no part of what was issued and would change the digest",
@@ -127,8 +179,8 @@ def _jwt_payload(data: bytes) -> JsonObject:
     if match is None:
         raise PassportError("neither a JSON object nor a compact vc+jwt", code="json")
     header = parse_object(_base64url(match[1], "header"), "the header of the vc+jwt")
-    _check_header(header, signed=bool(match[3]))
-    _base64url(match[3], "signature")
+    algorithm = _check_header(header, signed=bool(match[3]))
+    signature = _base64url(match[3], "signature")
     payload = parse_object(_base64url(match[2], "payload"), "the payload of the vc+jwt")
     for claim in ("vc", "vp"):
         if claim in payload:
@@ -137,11 +189,32 @@ def _jwt_payload(data: bytes) -> JsonObject:
                 code="vcdm-1",
                 action="have it issued as vc+jwt of data model 2.0",
             )
-    return payload
+    key_id = header.get("kid")
+    envelope = Envelope(algorithm, key_id if isinstance(key_id, str) else None, data[: match.end(2)], signature)
+    return Document(payload, "application/vc+jwt", "vc+jwt", envelope)
 
 
-def _check_header(header: JsonObject, *, signed: bool) -> None:
-    """VC-JOSE-COSE section 3.1.1; RFC 7515 section 4.1.9 lets ``application/`` be left out, 4.1.11 rules ``crit``."""
+def _cose_document(data: bytes) -> Document:
+    """VC-JOSE-COSE section 3.2: typ (RFC 9596, label 16) and content type say what it is; RFC 9052 section 4.2."""
+    try:
+        sign1 = parse_sign1(data, max_size=MAX_BYTES, max_depth=8)
+    except CoseError as exc:
+        raise PassportError(f"the passport document is no vc+cose: {exc.message}", code="cose") from exc
+    for label, wanted in ((_COSE_TYP, "vc+cose"), (Header.CONTENT_TYPE, "vc")):
+        found = sign1.protected_header.get(int(label), wanted)
+        if not isinstance(found, str) or found.lower().removeprefix("application/") != wanted:
+            raise PassportError(f"the header says {label:d} {str(found)[:40]!r}, not {wanted!r}", code="cose")
+    algorithm = sign1.protected_header.get(int(Header.ALG))
+    if not isinstance(algorithm, int) or sign1.payload is None or not sign1.signature:
+        raise PassportError("the vc+cose is not signed, or holds no credential", code="cose")
+    key_id = sign1.header(int(Header.KID))
+    credential = parse_object(sign1.payload, "the payload of the vc+cose")
+    envelope = Envelope(algorithm, key_id if isinstance(key_id, bytes) else None, sign1.to_be_signed(), sign1.signature)
+    return Document(credential, "application/vc+cose", "vc+cose", envelope)
+
+
+def _check_header(header: JsonObject, *, signed: bool) -> str:
+    """The algorithm. VC-JOSE-COSE 3.1.1; RFC 7515 4.1.9 lets ``application/`` be left out, 4.1.11 rules ``crit``."""
     algorithm = header.get("alg")
     if not isinstance(algorithm, str) or algorithm.lower() == "none" or not signed:
         raise PassportError("the vc+jwt is not signed", code="jwt", alg=str(algorithm)[:40])
@@ -151,6 +224,7 @@ def _check_header(header: JsonObject, *, signed: bool) -> None:
             raise PassportError(f"the header says {name} {str(found)[:40]!r}, not {wanted!r}", code="jwt")
     if "crit" in header:
         raise PassportError("the header has critical extensions, and none is known here", code="jwt")
+    return algorithm
 
 
 def _base64url(part: bytes, name: str) -> bytes:

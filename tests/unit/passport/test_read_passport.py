@@ -163,13 +163,14 @@ def test_another_kind_of_070_credential_is_no_passport() -> None:
     assert caught.value.code == "not-a-passport"
 
 
-def test_an_envelope_round_a_credential_is_told_as_such() -> None:
+def test_an_envelope_is_opened_and_one_round_something_else_is_told() -> None:
     envelope = {
         "@context": "https://www.w3.org/ns/credentials/v2",
         "type": "EnvelopedVerifiableCredential",
-        "id": "data:application/vc+jwt,e30.e30.AA",
+        "id": "data:application/vp+jwt,e30.e30.AA",
     }
     assert refusal(envelope).code == "enveloped"
+    assert refusal(envelope | {"id": "data:application/vc+jwt,e30.e30.AA"}).code == "jwt", "no algorithm"
 
 
 @pytest.mark.parametrize(
