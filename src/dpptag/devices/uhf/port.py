@@ -182,7 +182,7 @@ class UhfPort:
         """
         if self._owed and self.barrier is not None:
             self._pass(self.barrier)
-        self._owed = False
+        self._owed = True  # until its answer is here: whoever waits may be interrupted, and go on with another command
         self._write(request, hidden, keep=keep)
 
     def receive(self, accept: Accept, seconds: float, aside: Callable[[Frame], object] | None = None) -> Frame:
@@ -190,12 +190,14 @@ class UhfPort:
 
         ``seconds`` count from the call; the time on the line comes on top. Raises UnansweredError, DeviceLost.
         """
+        self._owed = True
         seconds += self.framing.longest_answer * _BITS_PER_BYTE / self._baud
         deadline = time.monotonic() + seconds
         while True:
             while self._waiting:
                 frame = self._waiting.pop(0)
                 if accept(frame):
+                    self._owed = False
                     return frame
                 if aside is not None:
                     aside(frame)
@@ -208,7 +210,6 @@ class UhfPort:
             elif self._reader.midway:
                 self._waiting += self._reader.quiet()
             elif left <= 0:
-                self._owed = True
                 raise UnansweredError
 
     def send_raw(self, octets: bytes) -> None:

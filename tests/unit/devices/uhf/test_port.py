@@ -76,6 +76,18 @@ def test_a_late_answer_never_answers_the_next_question() -> None:
         assert port.ask_tag(FRAMING.request(0x39), is_answer(0x39), SECONDS).data == b"right"
 
 
+def test_the_answer_to_an_interrupted_question_never_answers_the_next_one() -> None:
+    def interrupted(frame: Frame) -> bool:
+        raise KeyboardInterrupt
+
+    late, right = said(0x39, b"late"), said(0x39, b"right")
+    turns = [(ask(0x39), said(0x15)), (ask(0x08), late + said(0x08)), (ask(0x39), right)]
+    with port_to(turns, barrier=SECONDS) as port:
+        with pytest.raises(KeyboardInterrupt):
+            port.ask_tag(FRAMING.request(0x39), interrupted, SECONDS)
+        assert port.ask_tag(FRAMING.request(0x39), is_answer(0x39), SECONDS).data == b"right"
+
+
 def test_a_module_that_passes_no_barrier_is_lost_and_hears_nothing_more() -> None:
     with port_to([(ask(0x49), b""), (ask(0x08), b""), (ask(0x08), b"")], barrier=SILENCE) as port:
         with pytest.raises(TagLost):
