@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,7 @@ from dpptag.errors import JobError
 from dpptag.line import JobPlan, read_job
 from dpptag.tags import derive_passwords
 from dpptag.tags.key_derivation import DerivedKeys
-from tests.line.job_folder import GTIN, HOST, JobFolder
+from tests.line.job_folder import GTIN, HOST, JobFolder, passport_bytes
 from tests.line.uhf_rig import LOCK, PASSWORD, UHF_JOB, UhfRig
 
 SGTIN96 = "3034257bf40c0e4000001a85"
@@ -166,6 +167,31 @@ def test_a_row_may_give_its_item_by_a_link_whose_host_the_epc_does_not_carry(tmp
     folder.write_job(**UHF_JOB)
     (row,) = read_job(folder.job).rows
     assert row.identity == f"https://id.gs1.org/01/{GTIN}/21/SN1"
+
+
+@pytest.mark.parametrize("uri", [f"{HOST}/01/{GTIN}/21/SN1", f"https://id.gs1.org/01/{GTIN}/21/SN1"])
+def test_a_passport_of_another_batch_than_the_row_names_is_refused_though_no_epc_carries_it(
+    uri: str, tmp_path: Path
+) -> None:
+    folder = JobFolder(tmp_path, 1)
+    document = json.loads(passport_bytes(uri, "SN1"))
+    document["credentialSubject"]["product"]["batchNumber"] = "L8"
+    (folder.path / "passports" / "SN1.json").write_text(json.dumps(document))
+    folder.write_job(**UHF_JOB)
+    folder.write_rows([["gtin", "serial", "batch"], [GTIN, "SN1", "L8"]])
+    assert read_job(folder.job).rows[0].identity == f"https://id.gs1.org/01/{GTIN}/21/SN1"
+    for rows in ([["gtin", "serial", "batch"], [GTIN, "SN1", "L7"]], [["uri"], [f"{HOST}/01/{GTIN}/10/L7/21/SN1"]]):
+        folder.write_rows(rows)
+        with pytest.raises(JobError, match="batch L8, the row L7"):
+            read_job(folder.job)
+
+
+def test_a_passport_may_be_found_by_a_batch_that_no_epc_carries(tmp_path: Path) -> None:
+    folder = JobFolder(tmp_path, 1)
+    folder.write_job(**UHF_JOB, job__passport='"passports/{batch}.json"')
+    (folder.path / "passports" / "L7.json").write_bytes(passport_bytes(f"{HOST}/01/{GTIN}/21/SN1", "SN1"))
+    folder.write_rows([["gtin", "serial", "batch"], [GTIN, "SN1", "L7"]])
+    assert read_job(folder.job).rows[0].passport.name == "L7.json"
 
 
 def test_the_host_of_the_job_stands_in_the_epc_where_the_chip_has_room(tmp_path: Path) -> None:

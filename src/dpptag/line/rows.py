@@ -97,7 +97,7 @@ def _checked(cells: Cells, rules: RowRules) -> JobRow:
     if pointer.granularity == "batch" and rules.batch_passports:
         _compare_batch(link, _batch_of(cells.values), pointer)
     else:
-        _compare(identity, link, pointer)
+        _compare(identity, link, _batch_of(cells.values), pointer)
     metadata = {name: value for name, value in cells.values.items() if name not in COLUMNS}
     return JobRow(cells.number, cells.line, identity, link, pointer, passport, metadata)
 
@@ -150,7 +150,7 @@ def _passport_path(values: Mapping[str, str], rules: RowRules, link: DigitalLink
         raise JobError("no passport: give a passport column, or job.passport", code="rows")
     filled = rules.passport
     wanted = {"gtin": link.key_value if link else None, "serial": link.serial if link else values.get("serial")}
-    wanted["batch"] = link.batch if link else values.get("batch")
+    wanted["batch"] = _batch_of(values)
     for name, value in wanted.items():
         place = "{" + name + "}"
         if place in filled:
@@ -163,18 +163,18 @@ def _passport_path(values: Mapping[str, str], rules: RowRules, link: DigitalLink
     return rules.folder / filled
 
 
-def _compare(identity: str, link: DigitalLink | None, pointer: PassportPointer) -> None:
-    """The passport must be of the very item. Host and stem may differ: they say who answers, not what it is."""
+def _compare(identity: str, link: DigitalLink | None, batch: str | None, pointer: PassportPointer) -> None:
+    """The passport must be of the very item, and of its batch where both name one. Host and stem may differ: they say
+    who answers, not what it is."""
     if pointer.granularity != "item":
         allowed = " (job.batch_passports = true allows it)" if pointer.granularity == "batch" else ""
         raise JobError(f"the passport is of a {pointer.granularity}, not of one item{allowed}", code="rows")
-    if pointer.uri == identity:
-        return
     other = _parsed(pointer.uri) if link else None
-    if link is None or other is None or item_key(other) != item_key(link):
+    if pointer.uri != identity and (link is None or other is None or item_key(other) != item_key(link)):
         raise JobError(f"the passport is of another item: {pointer.uri}", code="rows")
-    if link.batch and other.batch and link.batch != other.batch:
-        raise JobError(f"the passport names batch {other.batch}, the row {link.batch}", code="rows")
+    named = pointer.batch or (other.batch if other else None)
+    if batch and named and batch != named:
+        raise JobError(f"the passport names batch {named}, the row {batch}", code="rows")
 
 
 def _batch_of(values: Mapping[str, str]) -> str | None:
