@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,8 +11,8 @@ import pytest
 from dpptag.codec.epc import decode_epc
 from dpptag.codec.gen2_content import Gen2Content
 from dpptag.errors import JobError
-from dpptag.line import JobPlan, read_job
-from dpptag.tags import derive_passwords
+from dpptag.line import JobPlan, read_job, void_row
+from dpptag.tags import Content, ContentState, Gen2Tag, derive_passwords, identify
 from dpptag.tags.key_derivation import DerivedKeys
 from tests.line.job_folder import GTIN, HOST, JobFolder, passport_bytes
 from tests.line.uhf_rig import LOCK, PASSWORD, UHF_JOB, UhfRig
@@ -134,6 +135,24 @@ def test_a_tag_that_left_in_the_middle_is_resumed_with_the_same_message(tmp_path
     with rig.ledger() as ledger:
         assert [again.message for again in ledger.rows("battery")] == [row.message]
     assert rig.states() == ["verified"]
+
+
+@pytest.mark.parametrize("seen", [0, 40, 86])
+def test_a_tag_is_spared_the_revocation_list_only_where_its_whole_bank_was_seen_blank(
+    seen: int, tmp_path: Path
+) -> None:
+    rig = UhfRig(tmp_path, rows=1, tags="Higgs-9")
+    rig.run()
+    with rig.reader() as reader, rig.ledger() as ledger:
+        link = reader.sense()
+        assert link is not None
+        tag = identify(link)
+        assert isinstance(tag, Gen2Tag)
+        hidden = replace(tag, user=bytes(seen), content=Content(ContentState.EMPTY))
+        (row,) = ledger.rows("battery")
+        void_row(ledger, row, "wrong reel", hidden)
+        assert len(ledger.revocations()) == (seen < 86)
+    rig.sim.close()
 
 
 @pytest.mark.parametrize(
