@@ -11,6 +11,7 @@ from dpptag.errors import InputError, TagLost, TagNak, TagRefused, TagSwapped, T
 from dpptag.links.gen2 import Area, Bank, Gen2Link, LockAction
 from dpptag.model.identifiers import ChipNumber
 from dpptag.sim.uhf.tag import Gen2Chip
+from dpptag.tags.gen2 import identify
 from tests.contract.suite_uhf.bench import Bench, Scene, pattern
 
 _GONE = (TagLost, TagSwapped)
@@ -129,7 +130,7 @@ def a_tid_without_a_serial_is_no_chip_number(bench: Bench) -> None:
     with bench.scene("No-Serial") as scene:
         link = scene.link()
         assert scene.tag.tid.startswith(link.uid)
-        assert tags.identify(link).epc == scene.tag.epc
+        assert identify(link).epc == scene.tag.epc
         with pytest.raises(InputError):
             ChipNumber.from_tid(link.tid)
 

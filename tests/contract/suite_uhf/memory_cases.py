@@ -5,6 +5,7 @@ import binascii
 from dpptag import tags
 from dpptag.codec.gen2_content import Gen2Content
 from dpptag.links.gen2 import Bank, Gen2Link, Refusal
+from dpptag.tags.gen2 import identify
 from dpptag.tags.gen2_access import commands, read_words
 from tests.contract.suite_uhf.bench import Bench, pattern, refused
 
@@ -22,7 +23,7 @@ def the_only_tag_is_sensed_chosen_and_identified(bench: Bench) -> None:
         link = scene.link()
         assert link.selects_by_tid is bench.family.selects_by_tid
         assert (link.tid, link.uid) == (scene.tag.tid, scene.tag.tid)
-        found = tags.identify(link)
+        found = identify(link)
         assert (found.chip_name, found.uid, found.capacity) == (
             bench.chip_name,
             scene.tag.tid,
