@@ -166,6 +166,11 @@ def test_a_tag_is_spared_the_revocation_list_only_where_its_whole_bank_was_seen_
         ({"epc__filter": "8"}, "job-schema"),
         ({"statement__digest": "32", "statement__level": '"compact"'}, "job-too-large"),
         ({"epc__scheme": '"SGTIN-96"'}, "job-too-large"),
+        ({"epc__scheme": '"SGTIN-198"', "epc__company_prefix_digits": ""}, "job-carrier"),
+        ({"epc__scheme": '"SGTIN+"', "epc__host": '"id.example.com"'}, "job-carrier"),
+        ({"epc__scheme": '"SGTIN++"'}, "job-carrier"),
+        ({"epc__host": f'"{HOST}"'}, "job-carrier"),
+        ({"epc__host": '"id.example.com/items"'}, "job-carrier"),
         ({"protect__sun": "true", "protect__master": '"tag-master.key"'}, "job-protect"),
     ],
 )

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from dpptag.codec.digital_link import CANONICAL_HOST
 from dpptag.codec.epc import PlannedEpc, plan_epc
+from dpptag.codec.epc.encoding import EPC_LIMIT_BITS
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +22,10 @@ class EpcRules:
     def link(self) -> str:
         """Host and stem of the link that the EPC stands for."""
         return f"https://{self.host or CANONICAL_HOST}"
+
+    def check(self) -> None:
+        """Raises PlanError, LinkError for rules that no row could be written by, whatever its GTIN, serial and chip."""
+        self.plan("0" * 14, "1", EPC_LIMIT_BITS)
 
     def plan(self, gtin14: str, serial: str, epc_bits: int) -> PlannedEpc:
         """Raises PlanError, LinkError."""

@@ -55,7 +55,7 @@ from typing import Annotated, Final, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from dpptag.codec.layout import SUN_QUERY
-from dpptag.errors import JobError
+from dpptag.errors import JobError, LinkError, PlanError
 from dpptag.ledger import Item, JobEntry
 from dpptag.line.epc_rules import EpcRules
 from dpptag.line.rows import JobRow, RowRules, read_rows
@@ -340,6 +340,18 @@ def _check_carrier(path: Path, file: _JobFile) -> None:
         raise JobError(
             f"{path.name}: {wrong[0]}: {wrong[1]}", code="job-carrier", action=wrong[2], file=str(path), key=wrong[0]
         )
+    rules = _epc_rules(file)
+    if rules is not None:
+        try:
+            rules.check()
+        except (LinkError, PlanError) as error:
+            raise JobError(
+                f"{path.name}: epc: {error.message}",
+                code="job-carrier",
+                action=error.action,
+                file=str(path),
+                key="epc",
+            ) from error
 
 
 def _protection(section: _ProtectSection) -> Protection:
