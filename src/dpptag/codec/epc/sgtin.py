@@ -128,13 +128,12 @@ def _fixed_length(data: bytes, bits: int) -> BitReader:
 
 def _partitioned(bits: BitReader) -> tuple[int, str, str]:
     """Header, filter, partition, company prefix and item reference: the filter, the prefix and the GTIN-14."""
-    bits.take(8)
-    scheme_filter = bits.take(3)
-    partition = bits.take(3)
+    head = bits.take(8 + 3 + 3)
+    scheme_filter, partition = head >> 3 & 7, head & 7
     if partition >= len(PARTITIONS):
         raise LinkError("partition 7 is reserved", code="epc-partition", got=partition)
     prefix_bits, prefix_digits, item_bits, item_digits = PARTITIONS[partition]
-    prefix, item = bits.take(prefix_bits), bits.take(item_bits)
+    prefix, item = divmod(bits.take(prefix_bits + item_bits), 1 << item_bits)
     if prefix >= 10**prefix_digits or item >= 10**item_digits:
         raise LinkError(
             "company prefix or item reference has more digits than its partition allows",
