@@ -15,6 +15,7 @@ from pydantic import Field, field_validator, model_validator
 from dpptag.devices.toml_files import Name, Table, Words, wrong_at
 from dpptag.devices.uhf_code_tables import COMMANDS, MORE_COMMANDS, Command, Errors, Family, LockTable
 from dpptag.devices.uhf_framing_profile import Framing
+from dpptag.devices.uhf_heeded import in_vain
 from dpptag.devices.uhf_tables import (
     Access,
     Identity,
@@ -36,13 +37,14 @@ UHF_QUIRKS: Final = MappingProxyType(
         "select-lost-in-sleep": "after sleep the first byte is lost and the chosen tag is forgotten",
         "silent-on-bad-frame": "a frame that is too short or has another address gets no answer at all",
         "short-error-answer": "an error comes as one code byte or in the form of a tag answer: its length tells which",
-        "answer-mode-needed": "a module in scan mode sends tags unasked: set the answer mode on opening",
+        "answer-mode-needed": "a module left in scan mode sends tags unasked: its maker's program sets the answer mode",
         "antenna-as-mask": "the antenna of an inventory answer is a bit mask, not a number",
         "boots-first": "may answer from its boot loader: start the firmware before anything else",
         "random-tag-for-epc": "its write-EPC command takes any tag in the field: the bank is written instead",
     }
 )
-"""Every quirk that a UHF profile may name, and what it asks of a driver."""
+"""Every quirk that a UHF profile may name: for people, by ``dpptag profiles show``. None switches anything on: a driver
+minds the quirks of its family with every module."""
 
 Version = Annotated[str, Field(pattern=r"^[0-9A-Fa-f]{1,8}(\.[0-9A-Fa-f]{1,8}){0,3}$")]
 
@@ -173,17 +175,14 @@ class UhfProfile(Table):
                 raise wrong_at("it is not within the module's power", "regions", name, "max_cdbm")
         if self.memory.block_write_words and "block_write" not in self.commands:
             raise wrong_at("there is no command block_write", "memory", "block_write_words")
-        if self.memory.write_epc == "native":
-            if "write_epc" not in self.commands:
-                raise wrong_at("there is no command write_epc", "memory", "write_epc")
-            if self.commands["write_epc"].any_tag:
-                raise wrong_at("the command would write any tag in the field", "memory", "write_epc")
         if (self.selection.model == "filter") != (self.access is not None):
             raise wrong_at("timeouts belong to modules that filter in every command, and to them alone", "access")
         for index, found in enumerate(self.firmware):
             known_quirks(found.quirks)
             if unknown := sorted(set(found.without_commands) - set(self.commands)):
                 raise wrong_at(f"{', '.join(unknown)} is no command of this profile", "firmware", index)
+        for cause, keys in in_vain(self):
+            raise wrong_at(cause, *keys)
         return self
 
     def frequencies_khz(self, region: str) -> tuple[int, ...]:

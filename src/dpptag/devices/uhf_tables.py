@@ -70,15 +70,12 @@ class Identity(Table):
 class Memory(Table):
     """Limits of one command. ``word_pointer_bits``: how wide a word address is. ``read_words``, ``write_words``: most
     words of one read or write; ``block_write_words``: of one BlockWrite, 0 where the module has none that is trusted.
-
-    ``write_epc``: ``native`` for a command that sets EPC and PC length, ``bank`` for one write of PC and EPC.
     """
 
     word_pointer_bits: Literal[8, 16, 32]
     read_words: Annotated[int, Field(ge=1, le=255)]
     write_words: Annotated[int, Field(ge=1, le=255)]
     block_write_words: Annotated[int, Field(ge=0, le=255)]
-    write_epc: Literal["native", "bank"]
 
 
 class Selection(Table):
@@ -86,6 +83,7 @@ class Selection(Table):
 
     ``filter``: a mask in every command. ``select``: a Select command with any mask, kept by the module. ``match-epc``:
     an EPC, kept by the module. ``epc-in-command``: an EPC in every command. ``settle``: the wait after choosing.
+    ``mask_bits``: the longest mask or EPC; a longer mask is cut off, a longer EPC refused.
     """
 
     model: Literal["filter", "select", "match-epc", "epc-in-command"]
@@ -202,7 +200,6 @@ class Region(Table):
     by_frequency: bool = False
     legal_channels: list[Annotated[int, Field(ge=0, le=255)]] | None = None
     limit: Limit
-    note: Words | None = None
 
     @property
     def last_khz(self) -> int:

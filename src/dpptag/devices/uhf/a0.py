@@ -151,8 +151,19 @@ class A0Module:
 
     def choose(self, target: Target | None) -> None:
         """A tag without EPC cannot be matched: any tag is then asked, and its answer must name no EPC either."""
+        selection = self._profile.selection
+        if target is not None and 8 * len(target.epc) > selection.mask_bits:
+            raise TagRefused(
+                f"the module cannot match an EPC of {len(target.epc) // 2} words",
+                code="epc-too-long",
+                action="use a tag with a shorter EPC, or another module",
+                chip=target.epc.hex(),
+                most=selection.mask_bits // 16,
+            )
         self._set("match", match_request(target.epc if target else None), "choosing a tag")
         self._chosen = target
+        if selection.settle is not None:
+            self._port.pause(_seconds(selection.settle))
 
     def read(self, bank: Bank, word: int, count: int, password: bytes, *, secret: bool = False) -> bytes:
         check_reach(self._profile.memory, word, count)

@@ -192,10 +192,11 @@ class MercuryModule:
     def choose(self, target: Target | None) -> None:
         """Told to the module with every command, and not before."""
         self._select = None
+        longest = self._profile.selection.mask_bits // 8
         if target is not None and target.tid and self.selects_by_tid:
-            self._select = Select.by_tid(target.tid)
+            self._select = Select.by_tid(target.tid[:longest])
         elif target is not None and target.epc:
-            self._select = Select.by_epc(target.epc)
+            self._select = Select.by_epc(target.epc[:longest])
 
     def read(self, bank: Bank, word: int, count: int, password: bytes, *, secret: bool = False) -> bytes:
         data = requests.read(self._access.timeout_ms, bank, word, count, self._select, password)

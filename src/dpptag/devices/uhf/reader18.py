@@ -128,13 +128,14 @@ class Reader18Module:
     def choose(self, target: Target | None) -> None:
         """Nothing is said to the reader: the EPC goes with every command. One without words stands for any tag."""
         epc = target.epc if target is not None else b""
-        if len(epc) > payloads.LONGEST_EPC:
+        longest = self._profile.selection.mask_bits // 8
+        if len(epc) > longest:
             raise TagRefused(
                 f"the module cannot name an EPC of {len(epc) // 2} words",
                 code="epc-too-long",
                 action="use a tag with a shorter EPC, or another module",
                 chip=epc.hex(),
-                most=payloads.LONGEST_EPC // 2,
+                most=longest // 2,
             )
         self._epc = epc
 

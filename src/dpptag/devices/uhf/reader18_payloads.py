@@ -15,9 +15,6 @@ from typing import Final
 from dpptag.errors import DeviceProtocolError
 from dpptag.links.gen2 import Bank, Sighting
 
-LONGEST_EPC: Final = 30
-"""Bytes. The EPC of a command has 0 to 15 words (manual 8.2); a longer one cannot be named."""
-
 TYPES: Final = MappingProxyType(
     {
         0x03: "RRU9803M",

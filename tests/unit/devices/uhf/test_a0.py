@@ -337,3 +337,20 @@ def test_whatever_a_whole_frame_says_a_read_gives_two_words_or_an_error(answer: 
             return
     assert len(words) == 4
     assert words in answer
+
+
+def test_the_profile_says_how_long_an_epc_may_be_and_how_long_a_choice_settles() -> None:
+    settle = Wait(ms=20, reason="a test")
+    selection = PROFILE.selection.model_copy(update={"mask_bits": 96, "settle": settle})
+    waited: list[float] = []
+    with ScriptedModule([chosen()]) as peer:
+        port = UhfPort(peer.path, Framing(PROFILE.framing), baud=115200, wait=waited.append)
+        driver = A0Module(port, PROFILE.model_copy(update={"selection": selection}))
+        try:
+            driver.choose(Target(EPC))
+            assert waited == [0.02]
+            with pytest.raises(TagRefused) as refused:
+                driver.choose(Target(EPC + b"\1\2"))
+        finally:
+            driver.close()
+    assert (refused.value.code, refused.value.facts["most"]) == ("epc-too-long", 6)

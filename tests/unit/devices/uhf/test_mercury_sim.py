@@ -132,3 +132,14 @@ def test_opening_and_rounds_outlive_every_damage_of_an_answer() -> None:
         assert len(module.inventory()) == 1
         assert len(module.inventory()) == 1
         assert len(sim.faults_fired) == len(faults), (sim.faults_fired, sim.host_commands)
+
+
+def test_a_mask_is_no_longer_than_the_profile_allows() -> None:
+    short = NANO.model_copy(update={"selection": NANO.selection.model_copy(update={"mask_bits": 64})})
+    query = "tags=UCODE-7xm*2&mode=field&tid=E2806D12200000000001AAAA,E2806D12200000000001BBBB"
+    for profile, reached in ((NANO, 1), (short, 2)):
+        with opened(query, profile) as (sim, module):
+            link = linked(module, Choice(), module.inventory()[0], alone=False)
+            for number in range(8):
+                link.write(Bank.USER, number, b"me")
+            assert sum(any(tag.user) for tag in sim.field.tags) == reached
