@@ -21,6 +21,7 @@ _COMMANDS: Final = {
     "epc": ("dpptag.cli.epc", "Electronic Product Codes of UHF tags"),
     "sign": ("dpptag.cli.sign", "Sign a statement for one chip, to a file"),
     "verify": ("dpptag.cli.verify", "Judge the bytes of one tag, offline"),
+    "passport": ("dpptag.cli.passport", "Digital product passports"),
     "keys": ("dpptag.cli.keys", "Signing keys"),
     "trust": ("dpptag.cli.trust", "Issuers, their keys, the trust bundle"),
     "tag": ("dpptag.cli.tag", "Read or write one tag"),
