@@ -114,7 +114,10 @@ class Gen2Link(Protocol):
 
     @property
     def selects_by_tid(self) -> bool:
-        """False where the module can only choose by EPC: then no other tag may be in the field while it is written."""
+        """False where the tag can only be chosen by its EPC: no other may be in the field while it is written then.
+
+        It is so where the module knows no other way, or where the TID has no serial.
+        """
 
     @property
     def max_read_words(self) -> int: ...

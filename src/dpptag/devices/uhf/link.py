@@ -107,7 +107,7 @@ class UhfLink:
 
     @property
     def selects_by_tid(self) -> bool:
-        return self._module.selects_by_tid
+        return self._module.selects_by_tid and _names_one_chip(self._tid)
 
     @property
     def max_read_words(self) -> int:
@@ -148,7 +148,7 @@ class UhfLink:
 
     def reselect(self, *, field_off: bool = True) -> None:
         self._choice.link = None
-        if self._module.selects_by_tid:
+        if self.selects_by_tid:
             if field_off:
                 self._module.inventory()  # a round takes the chip's power away: what reads after it is in its cells
             self._module.choose(Target(self._epc, self._uid))
@@ -195,10 +195,20 @@ def linked(module: Gen2Module, choice: Choice, sighting: Sighting, *, alone: boo
     choice.link = None
     module.choose(None if alone and module.selects_by_tid else Target(sighting.epc))
     link = UhfLink(module, choice, sighting, read_tid(module))
-    if module.selects_by_tid:
+    if link.selects_by_tid:
         module.choose(Target(sighting.epc, link.uid))
+    elif module.selects_by_tid:
+        module.choose(Target(sighting.epc))
     choice.link = link
     return link
+
+
+def _names_one_chip(tid: bytes) -> bool:
+    """Whether a mask of what was read fits one chip alone: its model and XTID header are those of all its kind.
+
+    Without an XTID, what follows the model is in a form of the maker's own, a serial by all that is known.
+    """
+    return tid_serial_end(tid) is not None or (not tid[1] & _XTID_BIT and len(tid) > 2 * _SHORTEST_TID_WORDS)
 
 
 def read_tid(module: Gen2Module) -> bytes:

@@ -64,6 +64,18 @@ def test_the_only_tag_is_chosen_by_its_tid_in_four_commands() -> None:
         assert link.sighting.epc == link.read(Bank.EPC, 2, 6)
 
 
+@pytest.mark.parametrize("family", ["m100", "mercury"])
+def test_of_tags_without_a_serial_each_is_reached_by_its_epc(family: str) -> None:
+    epcs = [f"30{n:022x}" for n in range(3)]
+    with opened("tags=No-Serial*3&mode=field&seed=3&epc=" + ",".join(epcs), family) as (sim, reader):
+        for sighting in reader.inventory():
+            link = reader.select(sighting)
+            assert not link.selects_by_tid
+            assert [link.read(Bank.EPC, 2, 6) for _ in range(4)] == [sighting.epc] * 4
+            link.write(Bank.USER, 0, sighting.epc[-2:])
+        assert [tag.user[:2].hex() for tag in sim.field.tags] == [epc[-4:] for epc in epcs]
+
+
 @pytest.mark.parametrize("family", ["m100", "a0"])
 def test_several_tags_are_refused_with_count_strength_and_epcs(family: str) -> None:
     query = "tags=UCODE-8*3&mode=field&rssi=-41,-55,-60&seed=1&epc=" + ",".join(f"30{n:022x}" for n in range(3))
@@ -138,14 +150,14 @@ def test_a_tid_with_a_long_serial_is_read_to_its_end() -> None:
         assert link.uid == tid
 
 
-def test_a_chip_with_a_short_tid_says_two_words() -> None:
+def test_a_chip_with_a_short_tid_says_two_words_and_is_chosen_by_its_epc() -> None:
     ul_pc_epc = bytes.fromhex("0E 3000 300000000000000000000001")
     turns = [
         (turn(0x22, b"")[0], FRAMING.build(Frame(0x22, b"\xc9" + ul_pc_epc[1:] + b"\0\0", kind=2), answer=True)),
         turn(0x12, b"\1", b"\0"),
         turn(0x39, bytes.fromhex("00000000 02 0000 0006"), b"\xa3" + ul_pc_epc, reply=0xFF),
         turn(0x39, bytes.fromhex("00000000 02 0000 0002"), ul_pc_epc + bytes.fromhex("E2001040")),
-        turn(0x0C, bytes.fromhex("02 00000000 20 00 E2001040"), b"\0"),
+        turn(0x0C, bytes.fromhex("01 00000020 60 00 300000000000000000000001"), b"\0"),
     ]
     with scripted(turns) as reader:
         link = reader.sense()
