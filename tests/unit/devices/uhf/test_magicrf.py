@@ -196,6 +196,28 @@ def test_after_its_epc_was_written_the_first_answer_says_what_it_is_now() -> Non
 
 
 @pytest.mark.parametrize(
+    ("word", "data"),
+    [(1, "3000"), (1, "3000" + OTHER.hex()), (2, OTHER.hex())],
+    ids=["StoredPC alone", "StoredPC and EPC", "EPC alone"],
+)
+def test_an_epc_that_was_written_is_held_to_from_the_first_answer_on(word: int, data: str) -> None:
+    """Else the write that follows could be done by another tag and be taken for done by this one."""
+    octets = bytes.fromhex(data)
+    place = bytes((1, 0, word, 0, len(octets) // 2))
+    stranger = bytes((14,)) + b"\x30\x00" + bytes(12)
+    turns = [
+        select(BENCH, 2, 0, TID),
+        BENCH.turn(0x49, NO_PASSWORD + place + octets, FROM_TAG + b"\0"),
+        BENCH.turn(0x49, NO_PASSWORD + bytes.fromhex("03 0000 0001 0000"), stranger + b"\0"),
+    ]
+    with BENCH.module(*turns) as module:
+        module.choose(Target(EPC, TID))
+        module.write(Bank.EPC, word, octets, NO_PASSWORD)
+        with pytest.raises(TagSwapped):
+            module.write(Bank.USER, 0, b"\0\0", NO_PASSWORD)
+
+
+@pytest.mark.parametrize(
     ("code", "error", "reason"),
     [
         ("09", TagLost, None),
