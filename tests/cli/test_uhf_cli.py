@@ -7,7 +7,13 @@ from pathlib import Path
 
 import pytest
 
+from dpptag.ledger import Ledger
+from dpptag.line import read_job
+from dpptag.model.identifiers import ChipNumber
 from tests.cli.command_line import EPC, PASSPORT, Done, Trust, dpptag
+from tests.line.job_folder import GTIN, JobFolder
+from tests.line.line_rig import NOW
+from tests.line.uhf_rig import UHF_JOB
 
 FAMILIES = ("m100", "r200", "mercury", "a0", "uhfreader18", "uhfreader288")
 TIDS = tuple(f"e2806d122000{number:012x}" for number in (1, 2, 3))
@@ -193,3 +199,33 @@ def test_a_device_of_the_other_kind_is_refused_before_a_port_opens() -> None:
     assert dpptag("tag", "list", "--device", "sim:nfc").code == 2
     assert dpptag("tag", "write", "--device", "sim:nfc", "--epc", EPC).code == 2
     assert dpptag("tag", "write", "--device", "sim:uhf/m100", "--ndef", "x").code == 2
+
+
+def test_the_plan_of_a_uhf_job_says_which_epcs_its_rows_become(tmp_path: Path) -> None:
+    folder = JobFolder(tmp_path, 3)
+    folder.write_passport("7")
+    folder.write_rows([["gtin", "serial"], *([GTIN, serial] for serial in ("SN1", "SN2", "7"))])
+    folder.write_job(**UHF_JOB)
+    (first, _) = dpptag("line", "run", folder.job, "--dry-run", "--json").json["chips"]
+    assert (first["chip"], first["epc_schemes"]) == ("Higgs-9", {"SGTIN+": 2, "SGTIN-96": 1})
+    assert "EPCs on Higgs-9: 2 SGTIN+, 1 SGTIN-96" in dpptag("line", "run", folder.job, "--dry-run").out
+
+
+@pytest.mark.parametrize(("chips", "device"), [("UHF", "sim:nfc"), ("NFC", "sim:uhf/m100")])
+@pytest.mark.parametrize("what", ["run", "resolve"])
+def test_a_job_is_refused_on_a_reader_for_the_other_kind_of_tags(
+    what: str, chips: str, device: str, tmp_path: Path
+) -> None:
+    folder = JobFolder(tmp_path / "job", 1)
+    folder.write_job(**(UHF_JOB if chips == "UHF" else {}))
+    home = tmp_path / "home"
+    if what == "resolve":
+        with Ledger(home / "ledger.sqlite3", lambda: NOW) as ledger:
+            entry = read_job(folder.job).entry
+            ledger.register_job(entry)
+            row = ledger.reserve(entry, entry.items[0])
+            ledger.start_writing(row.id, ChipNumber.from_hex("04a1b2c3d4e5f6"), b"message", "minimal")
+    done = dpptag("line", what, folder.job, "--device", device, "--home", home, "--wait", "0", "--json")
+    assert (done.code, done.error["code"]) == (2, "device-other-kind")
+    assert done.error["action"]
+    assert what == "resolve" or not home.exists()

@@ -26,6 +26,7 @@ from dpptag.cli.options import (
 from dpptag.cli.output import emit, emit_json, facts, say, table
 from dpptag.cli.tag_master import load_tag_keys
 from dpptag.crypto import PrivateKey
+from dpptag.devices import parse_device_path
 from dpptag.errors import EXIT_LEDGER, EXIT_OK, EXIT_TAG, UsageError
 from dpptag.ledger import Ledger
 from dpptag.line import (
@@ -80,6 +81,7 @@ def run(job: Path, device: str | None, dry_run: bool, wait: float | None, home: 
         return EXIT_OK
     if device is None:
         raise UsageError("a run needs --device", code="device-missing")
+    _check_kind(the_job, device)
     key = _signing_key(the_job)
     trust = _trust(the_job)
     if trust is not None:
@@ -143,6 +145,7 @@ def resolve(
             return EXIT_OK
         if device is None:
             raise UsageError("open rows are settled by reading their tags: give --device", code="device-missing")
+        _check_kind(the_job, device)
         key = _signing_key(the_job)
         judge = _judge(the_job, _trust(the_job), key)
         guard = _guard(the_job)
@@ -293,6 +296,19 @@ def _record_text(record: TagRecord) -> str:
     return line
 
 
+def _check_kind(job: Job, device: str) -> None:
+    """Raises UsageError where the reader cannot meet a tag of the job."""
+    if parse_device_path(device).is_uhf == job.is_uhf:
+        return
+    wanted, example = ("a UHF module", "uhf:/dev/ttyUSB0?profile=NAME") if job.is_uhf else ("an NFC reader", "nfc:...")
+    raise UsageError(
+        f"job {job.name} has {'UHF' if job.is_uhf else 'NFC'} tags and needs {wanted}, which {device} is not",
+        code="device-other-kind",
+        action=f"name one: {example}; dpptag devices list shows what is plugged in",
+        device=device,
+    )
+
+
 def _show_plan(plan: JobPlan, as_json: bool) -> None:
     chips = [
         {
@@ -302,6 +318,7 @@ def _show_plan(plan: JobPlan, as_json: bool) -> None:
             ],
             "spare": chip.spare,
             "tightest_row": chip.tightest,
+            **({"epc_schemes": dict(chip.carriers)} if plan.job.is_uhf else {}),
         }
         for chip in plan.chips
     ]
@@ -322,6 +339,9 @@ def _show_plan(plan: JobPlan, as_json: bool) -> None:
         for (level, width), count in chip.placements.items()
     ]
     emit(table(("chip", "level", "digest", "rows", "least bytes spare"), rows))
+    for chip in plan.chips if plan.job.is_uhf else ():
+        schemes = ", ".join(f"{count} {scheme}" for scheme, count in sorted(chip.carriers.items()))
+        emit(f"EPCs on {chip.chip}: {schemes}")
 
 
 def _show_summary(summary: RunSummary, as_json: bool, *, by_trust: bool, created: bool) -> None:
