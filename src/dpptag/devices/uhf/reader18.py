@@ -15,7 +15,7 @@ from dpptag.devices.uhf.framing import Frame
 from dpptag.devices.uhf.module import ModuleVersion, Target
 from dpptag.devices.uhf.port import NOTHING_HIDDEN, Accept, Barrier, Hidden, UhfPort
 from dpptag.devices.uhf.reader18_payloads import Information
-from dpptag.devices.uhf.refusals import check_reach, of_module, refusal_error
+from dpptag.devices.uhf.refusals import check_nameable, check_reach, of_module, refusal_error
 from dpptag.devices.uhf_code_tables import Command
 from dpptag.devices.uhf_profiles import UhfProfile
 from dpptag.devices.uhf_tables import Region
@@ -159,6 +159,7 @@ class Reader18Module:
     ) -> None:
         """``expect_refusal`` changes nothing: no time can be told to a reader."""
         words = len(data) // 2
+        check_nameable(self._profile.selection.mask_bits // 8, bank, word, data)
         check_reach(self._profile.memory, word, words)
         request = payloads.write_request(self._epc, bank, word, data, password)
         shown = len(request) - len(password) - (len(data) if secret else 0)

@@ -7,7 +7,7 @@ from typing import Final
 from dpptag.devices.uhf_code_tables import ErrorCode, Meaning
 from dpptag.devices.uhf_tables import Memory
 from dpptag.errors import DeviceProtocolError, DpptagError, TagError, TagLost, TagNak, TagRefused, UsageError
-from dpptag.links.gen2 import Refusal
+from dpptag.links.gen2 import Bank, Refusal
 
 _REFUSALS: Final = frozenset(refusal.value for refusal in Refusal)
 _ACTIONS: Final[dict[Meaning, str]] = {
@@ -20,6 +20,7 @@ _ACTIONS: Final[dict[Meaning, str]] = {
     "busy": "run the command again",
     "transport": "check the cable",
 }
+_PC_WORD: Final = 1
 _PROFILE: Final = "check that the profile is that of the module and its firmware"
 
 
@@ -60,6 +61,21 @@ def of_module(error: DpptagError) -> DpptagError:
     if isinstance(error, TagError):
         return DeviceProtocolError(error.message, code="module-refuses", action=_PROFILE, **error.facts)
     return error
+
+
+def check_nameable(longest: int, bank: Bank, word: int, data: bytes) -> None:
+    """Raises TagRefused for a StoredPC that makes the EPC longer than the ``longest`` bytes by which a module that
+    knows tags by nothing else can name it: it could neither finish the tag nor write it once more."""
+    if bank is not Bank.EPC or word > _PC_WORD or word + len(data) // 2 <= _PC_WORD:
+        return
+    words = data[2 * (_PC_WORD - word)] >> 3
+    if 2 * words > longest:
+        raise TagRefused(
+            f"the module could not name an EPC of {words} words, and so not reach the tag any more",
+            code="epc-too-long",
+            action="use a shorter EPC, or another module",
+            most=longest // 2,
+        )
 
 
 def check_reach(memory: Memory, word: int, count: int) -> None:

@@ -177,6 +177,13 @@ def test_an_epc_that_no_command_can_name_is_refused() -> None:
     assert refused.value.code == "epc-too-long"
 
 
+@pytest.mark.parametrize(("word", "data"), [(1, b"\x80\0" + bytes(32)), (1, b"\x80\0"), (0, b"\0\0\x80\0")])
+def test_an_epc_that_no_command_could_name_is_not_written(word: int, data: bytes) -> None:
+    with module() as driver, pytest.raises(TagRefused) as refused:
+        driver.write(Bank.EPC, word, data, NO_PASSWORD)
+    assert refused.value.code == "epc-too-long"
+
+
 @pytest.mark.parametrize(
     ("answer", "error", "reason"),
     [
