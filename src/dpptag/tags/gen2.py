@@ -288,8 +288,23 @@ def apply(link: Gen2Link, plan: WritePlan, *, state_before: str = "untouched") -
                 error.facts.setdefault("word", word)
                 error.facts.setdefault("written", written)
                 error.facts.setdefault("tag_state", state_before if kept else "unknown")
+                if bank is Bank.EPC and error.facts.get("error") == Refusal.OVERRUN.value:
+                    raise _epc_overrun(plan, data, error) from error
                 raise
     return written
+
+
+def _epc_overrun(plan: WritePlan, data: bytes, error: TagError | DeviceError) -> TagNak:
+    """The bank has less room than its chip can have: some share cells with the user bank, which were given to that."""
+    length = len(data) - WORD
+    return TagNak(
+        f"an EPC of {length} bytes does not fit into the EPC bank of this {plan.chip_name} as it is: {error.message}",
+        code="tag-epc-overrun",
+        action="use a shorter EPC scheme or another chip; until it is written again, this tag carries no statement",
+        chip=plan.uid.hex(),
+        chip_type=plan.chip_name,
+        **error.facts,
+    )
 
 
 def _is_trial(step: WriteStep) -> bool:

@@ -54,6 +54,7 @@ class Gen2Chip:
         return bool(self.models)
 
 
+_SHARED: Final = "EPC and user bank share cells (from memory): these are the most, and a longer EPC may be refused"
 _MEMORY: Final = "sizes from memory"  # nothing irreversible rests on these: banks are read, locks are proved
 _ONE_TABLE: Final = "one public table of TID prefixes"
 _TWO_TABLES: Final = "two public tables of TID prefixes"
@@ -64,7 +65,7 @@ CHIPS: Final[tuple[Gen2Chip, ...]] = (
         480,
         512,
         block_write=True,
-        note="96 bits of EPC as delivered; its TID E2003412 has no XTID, so no serial to bind a statement to",
+        note=f"96 bits of EPC as delivered. {_SHARED}. Its TID has no XTID, so no serial to bind a statement to",
         source=f"{_TWO_TABLES}; 32 words of user memory were read from a real one",
         maker=Maker.ALIEN,
         models=(0x412,),
@@ -77,7 +78,7 @@ CHIPS: Final[tuple[Gen2Chip, ...]] = (
         496,
         688,
         block_write=True,
-        note="96 bits of EPC as delivered",
+        note=f"96 bits of EPC as delivered. {_SHARED}",
         source=f"{_TWO_TABLES}; 43 words of user memory were read from a real one",
         maker=Maker.ALIEN,
         models=(0x821,),
@@ -126,7 +127,7 @@ CHIPS: Final[tuple[Gen2Chip, ...]] = (
         448,
         752,
         block_write=True,
-        note="EPC and user bank share one memory: the user bank is as large as it was configured; EPC 448 or 496 bits",
+        note=f"the user bank is as large as it was configured; EPC 448 or 496 bits. {_SHARED}",
         source=f"{_TWO_TABLES}; {_MEMORY}",
         maker=Maker.NXP,
         models=(0x897,),

@@ -347,3 +347,24 @@ def test_trying_whether_the_epc_can_be_written_costs_one_command_and_nothing_of_
             assert isinstance(found, Gen2Tag)
             tag = found
             assert Gen2Content.from_bytes(message).epc == tag.epc
+
+
+def test_an_epc_bank_smaller_than_the_chip_can_have_is_told_from_a_lock_and_a_shorter_epc_finishes() -> None:
+    with field("tags=Monza-4QT&seed=1") as (sim, reader):
+        link = reader.sense()
+        assert link is not None
+        disguised = Recorded(link, sim)
+        disguised.__dict__["tid"] = bytes.fromhex("E2803821") + link.tid[4:]
+        tag = tags.identify(disguised)
+        assert isinstance(tag, Gen2Tag)
+        with pytest.raises(TagNak) as refused:
+            tags.apply(link, tags.plan_write(tag, content(LONG_EPC, SHORT[:60])))
+        facts = refused.value.facts
+        assert (refused.value.code, facts["bank"], facts["tag_state"]) == ("tag-epc-overrun", "EPC", "unknown")
+        assert "24 bytes" in refused.value.message
+        assert "shorter EPC scheme" in (refused.value.action or "")
+        torn = tags.identify(disguised)
+        assert torn.content.state is ContentState.TORN
+        assert isinstance(torn, Gen2Tag)
+        tags.apply(link, tags.plan_write(torn, content(EPC, SHORT[:60])))
+        assert tags.identify(link).content.state is ContentState.MESSAGE
