@@ -12,7 +12,7 @@ from dpptag.codec.epc import decode_epc
 from dpptag.codec.gen2_content import Gen2Content
 from dpptag.errors import JobError
 from dpptag.line import JobPlan, read_job, void_row
-from dpptag.tags import Content, ContentState, Gen2Tag, derive_passwords, identify
+from dpptag.tags import GEN2_CHIPS, Content, ContentState, Gen2Tag, derive_passwords, identify
 from dpptag.tags.key_derivation import DerivedKeys
 from tests.line.job_folder import GTIN, HOST, JobFolder, passport_bytes
 from tests.line.uhf_rig import LOCK, PASSWORD, UHF_JOB, UhfRig
@@ -121,6 +121,15 @@ def test_a_bank_of_512_bits_takes_a_bare_statement(tmp_path: Path) -> None:
     assert row.level == "bare"
     assert row.message is not None
     assert Gen2Content.from_bytes(row.message).user == bytes.fromhex(rig.tags_in_state()[0]["user"])
+
+
+def test_the_largest_chip_of_the_table_takes_a_statement_and_is_known_again(tmp_path: Path) -> None:
+    largest = max(GEN2_CHIPS.values(), key=lambda chip: chip.user_bits).name
+    rig = UhfRig(tmp_path, rows=1, tags=f"{largest}*2", chips__allowed=f'["{largest}"]')
+    assert rig.run()[1].outcomes == ["encoded"]
+    rig.folder.write_passport("SN2")
+    rig.folder.write_rows([["gtin", "serial"], [GTIN, "SN1"], [GTIN, "SN2"]])
+    assert rig.run()[1].outcomes == ["already-done", "encoded"]
 
 
 def test_a_tag_that_left_in_the_middle_is_resumed_with_the_same_message(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ from dpptag.errors import LayoutError
 
 _EPC_LIMIT = 62  # StoredPC counts at most 31 words
 _USER_LIMIT = 0x2000
+_ENCODED_LIMIT = 1 + 3 + _EPC_LIMIT + 3 + _USER_LIMIT  # an array of two, each string with the longest head it can have
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +34,7 @@ class Gen2Content:
     @classmethod
     def from_bytes(cls, data: bytes) -> Gen2Content:
         """Raises CborError or LayoutError for anything that :meth:`to_bytes` does not give."""
-        value = cbor.decode(data)
+        value = cbor.decode(data, max_size=_ENCODED_LIMIT)
         if not isinstance(value, list) or len(value) != 2 or not all(isinstance(part, bytes) for part in value):
             raise LayoutError("not the content of a Gen2 tag", code="gen2-content")
         epc, user = value

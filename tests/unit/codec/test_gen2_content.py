@@ -13,6 +13,11 @@ def test_the_content_is_cbor_of_epc_and_user_bank() -> None:
     assert Gen2Content.from_bytes(b"\x82\x4c" + EPC + b"\x40") == Gen2Content(EPC, b"")
 
 
+def test_the_largest_content_reads_back() -> None:
+    largest = Gen2Content(bytes(62), bytes(range(256)) * 32)
+    assert Gen2Content.from_bytes(largest.to_bytes()) == largest
+
+
 @pytest.mark.parametrize(("epc", "user"), [(b"", b""), (EPC[:3], b""), (bytes(64), b""), (EPC, b"\0")])
 def test_half_words_and_epcs_that_no_pc_can_count_are_refused(epc: bytes, user: bytes) -> None:
     with pytest.raises(LayoutError):
