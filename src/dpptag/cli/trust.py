@@ -17,9 +17,11 @@ from dpptag.cli.options import (
     new_passphrase,
     parse_day,
     passphrase_option,
+    read_file,
     show_day,
 )
 from dpptag.cli.output import emit, emit_json, facts, say, table, warn
+from dpptag.errors import UsageError
 from dpptag.trust import authority
 from dpptag.trust.issuers import Issuer, IssuerKey, KeyStatus
 
@@ -60,7 +62,9 @@ def init(out: Path, passphrase_file: str | None, as_json: bool) -> None:
 @command.command("add-issuer")
 @_folder
 @click.option("--name", required=True, help="Name that readers show.")
-@click.option("--scope", "scopes", multiple=True, required=True, help="gcp:DIGITS, uri:https://HOST/PATH/ or did:web:HOST; repeat.")
+@click.option(
+    "--scope", "scopes", multiple=True, required=True, help="gcp:DIGITS, uri:https://HOST/ or did:web:HOST; repeat."
+)
 @click.option("--key", type=_path, required=True, help="Public key, PEM.")
 @click.option("--slot", type=click.IntRange(0, 31), required=True, help="Key slot, never given to a second key.")
 @click.option("--not-before", help="First day on which this key may sign.")
@@ -105,6 +109,41 @@ def add_issuer(
         emit_json(_issuer_value(issuer))
     else:
         say(f"{issuer.name}: {len(issuer.scopes)} scopes, {len(issuer.keys)} keys")
+        say(f"next: dpptag trust sign --dir {folder} --expires DAY")
+
+
+@command.command("import-did")
+@_folder
+@click.option("--document", type=_path, required=True, help="did.json, as it was fetched and looked at.")
+@click.option("--name", required=True, help="Name that readers show.")
+@click.option("--scope", "scopes", multiple=True, help="What else it may sign for: gcp:DIGITS; repeat.")
+@click.option("--slot", type=click.IntRange(0, 31), required=True, help="Slot of its first new key; the rest follow.")
+@json_option
+def import_did(folder: Path, document: Path, name: str, scopes: tuple[str, ...], slot: int, as_json: bool) -> None:
+    """Take over the keys of a did:web snapshot, with the DID as scope. A key that is known keeps its slot."""
+    from dpptag.passport.did_document import DOCUMENT_LIMIT, read_did_document
+
+    found = read_did_document(read_file(document, "DID document", DOCUMENT_LIMIT))
+    known = {
+        key.public_key: key.slot for issuer in authority.read_list(folder) if issuer.name == name for key in issuer.keys
+    }
+    issuer: Issuer | None = None
+    taken = set(known.values())
+    for one in found.keys:
+        at = known.get(one.key)
+        if at is None:
+            at = next((free for free in range(slot, 32) if free not in taken), None)
+            if at is None:
+                raise UsageError(f"no slot from {slot} on is free", code="slot-range", action="give a lower --slot")
+            taken.add(at)
+        issuer = authority.add_issuer(folder, name, (found.did, *scopes), authority.KeyEntry(one.key, at))
+    assert issuer is not None
+    for reason in found.left_out:
+        warn(f"not taken: {reason}")
+    if as_json:
+        emit_json(_issuer_value(issuer) | {"left_out": list(found.left_out)})
+    else:
+        say(f"{issuer.name}: {len(found.keys)} keys of {found.did}; {len(issuer.keys)} in all")
         say(f"next: dpptag trust sign --dir {folder} --expires DAY")
 
 

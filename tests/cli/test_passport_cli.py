@@ -1,0 +1,93 @@
+"""dpptag passport and trust import-did, as a script meets them."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from dpptag.crypto import parse_public_pem, sha256
+from dpptag.passport.sealing import base64url
+from tests.cli.command_line import Done, dpptag, make_key
+
+PHONE = Path(__file__).resolve().parents[2] / "examples" / "passports" / "phone.json"
+DID = "did:web:id.example.com"
+SECRET = {"DPPTAG_PASSPHRASE": "only a test"}
+
+
+class Company:
+    """A key, a did.json that names it, and trust data that took it over."""
+
+    def __init__(self, folder: Path) -> None:
+        self.key, public = make_key(folder, "issuer")
+        point = parse_public_pem(Path(public).read_bytes()).point
+        x, y = (base64url(part).decode() for part in (point[:32], point[32:]))
+        method = {"id": "#key-1", "type": "JsonWebKey", "publicKeyJwk": {"kty": "EC", "crv": "P-256", "x": x, "y": y}}
+        self.did_document = folder / "did.json"
+        self.did_document.write_text(
+            json.dumps({"id": DID, "verificationMethod": [method], "assertionMethod": ["#key-1"]})
+        )
+        self.trust = folder / "trust"
+        assert dpptag("trust", "init", "--out", self.trust, env=SECRET).code == 0
+        done = self.import_did("--slot", "3")
+        assert done.code == 0, done.err
+        assert dpptag("trust", "sign", "--dir", self.trust, "--expires", "2099-12-31", env=SECRET).code == 0
+        self.options = ("--trust", self.trust / "issuers.cose", "--root", self.trust / "root.pub")
+
+    def import_did(self, *arguments: str) -> Done:
+        named = ("--name", "Fjordcell", "--scope", "gcp:9520123", "--document", self.did_document)
+        return dpptag("trust", "import-did", "--dir", self.trust, *named, "--json", *arguments)
+
+
+@pytest.fixture(scope="module")
+def company(tmp_path_factory: pytest.TempPathFactory) -> Company:
+    return Company(tmp_path_factory.mktemp("company"))
+
+
+@pytest.mark.parametrize("form", ["vc+jwt", "vc+cose"])
+def test_a_signed_passport_is_genuine_and_a_changed_one_is_not(form: str, company: Company, tmp_path: Path) -> None:
+    out = tmp_path / "passport"
+    done = dpptag("passport", "sign", PHONE, "--key", company.key, "--form", form, "--out", out, "--json")
+    assert (done.code, done.json["media_type"]) == (0, f"application/{form}")
+    verified = dpptag("passport", "verify", out, *company.options, "--json")
+    assert verified.code == 0, verified.out
+    value = verified.json
+    assert (value["verdict"], value["issuer"]) == ("genuine", {"name": "Fjordcell", "id": DID, "slot": 3})
+    assert value["sha256"] == sha256(out.read_bytes()).hex()
+    data = bytearray(out.read_bytes())
+    data[-3] ^= 4
+    out.write_bytes(data)
+    assert dpptag("passport", "verify", out, *company.options).code in (5, 8)
+
+
+def test_an_unsigned_passport_could_not_be_checked(company: Company) -> None:
+    done = dpptag("passport", "verify", PHONE, *company.options, "--json")
+    assert (done.code, done.json["verdict"]) == (8, "unsigned")
+
+
+def test_a_passport_is_not_signed_twice(company: Company, tmp_path: Path) -> None:
+    out = tmp_path / "passport"
+    assert dpptag("passport", "sign", PHONE, "--key", company.key, "--out", out).code == 0
+    again = dpptag("passport", "sign", out, "--key", company.key, "--out", tmp_path / "twice", "--json")
+    assert (again.code, again.error["code"]) == (7, "signed-already")
+    assert not (tmp_path / "twice").exists()
+
+
+def test_a_tag_signed_for_the_envelope_matches_the_envelope_alone(company: Company, tmp_path: Path) -> None:
+    envelope, ndef = tmp_path / "passport.jwt", tmp_path / "tag.ndef"
+    dpptag("passport", "sign", PHONE, "--key", company.key, "--out", envelope)
+    uri, chip = "https://id.example.com/01/09520123456825/21/FP3000417", "04a1b2c3d4e5f6"
+    signing = ("--uri", uri, "--chip", chip, "--passport", envelope, "--key", company.key, "--slot", "3")
+    assert dpptag("sign", *signing, "--out", ndef).code == 0
+    asked = ("verify", "--ndef", ndef, "--chip", chip, *company.options, "--json")
+    assert dpptag(*asked, "--passport", envelope).json["passport"] == "match"
+    other = dpptag(*asked, "--passport", PHONE)
+    assert (other.code, other.json["passport"]) == (7, "mismatch")
+
+
+def test_a_key_that_is_taken_over_again_keeps_its_slot(company: Company) -> None:
+    done = company.import_did("--slot", "9")
+    assert done.code == 0
+    assert [key["slot"] for key in done.json["keys"]] == [3]
+    assert DID in done.json["scopes"]
