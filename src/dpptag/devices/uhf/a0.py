@@ -160,7 +160,7 @@ class A0Module:
                 chip=target.epc.hex(),
                 most=selection.mask_bits // 16,
             )
-        self._set("match", match_request(target.epc if target else None), "choosing a tag")
+        self._set("match", match_request(target.epc or None if target else None), "choosing a tag")
         self._chosen = target
         if selection.settle is not None:
             self._port.pause(_seconds(selection.settle))
