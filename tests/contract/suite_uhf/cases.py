@@ -40,7 +40,8 @@ CHIP_CASES: Mapping[str, tuple[Case, ...]] = {
 }
 
 MODULE_CASES: Mapping[str, tuple[Case, ...]] = {
-    "TID, several tags": (
+    "EPC, TID, several tags": (
+        memory_cases.an_epc_as_long_as_a_chip_allows_is_written_or_refused_before_it_is,
         field_cases.a_tid_is_taken_to_the_end_of_its_serial,
         field_cases.a_tid_without_a_serial_is_no_chip_number,
         field_cases.a_chip_without_block_write_is_never_said_to_be_written_by_one,

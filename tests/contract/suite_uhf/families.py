@@ -16,7 +16,7 @@ class Family:
     """``family``: the simulated one, ``query`` what it is told besides. ``names_tags``: its answer to an access says
     which EPC it is from. ``locked``, ``overrun``, ``password``: what a refused write is called; ``unread``,
     ``beyond``: a refused read of a locked password, and of words that are not there. ``fixed``: a lock that a
-    permanent one forbids."""
+    permanent one forbids. ``longest_epc``: words by which it can still choose a tag."""
 
     title: str
     family: str
@@ -33,6 +33,7 @@ class Family:
     unread: Refusal = _LOCKED
     beyond: Refusal = _OVERRUN
     fixed: Refusal = _LOCKED
+    longest_epc: int = 31
 
 
 FAMILIES: Mapping[str, Family] = {
@@ -71,8 +72,8 @@ FAMILIES: Mapping[str, Family] = {
         beyond=_OTHER,
         fixed=_OTHER,
     ),
-    "uhfreader18": Family("UHFReader18", "uhfreader18", "uhf-uhfreader18", rssi=False),
-    "uhfreader288": Family("UHFReader288M", "uhfreader288", "uhf-uhfreader288", rssi=False),
+    "uhfreader18": Family("UHFReader18", "uhfreader18", "uhf-uhfreader18", rssi=False, longest_epc=15),
+    "uhfreader288": Family("UHFReader288M", "uhfreader288", "uhf-uhfreader288", rssi=False, longest_epc=15),
 }
 
 

@@ -2,8 +2,11 @@
 
 import binascii
 
+import pytest
+
 from dpptag import tags
 from dpptag.codec.gen2_content import Gen2Content
+from dpptag.errors import TagRefused
 from dpptag.links.gen2 import Bank, Gen2Link, Refusal
 from dpptag.tags.gen2 import identify
 from dpptag.tags.gen2_access import commands, read_words
@@ -89,7 +92,7 @@ def an_epc_grows_and_shrinks_with_its_pc_and_the_crc_that_the_chip_computes(benc
     with bench.scene() as scene:
         link = scene.link()
         link.write(Bank.USER, 0, b"\x1f\x01")  # chips that compute the user memory indicator now set it
-        for words, seed in ((6, 1), (bench.chip.epc_words, 2), (6, 3), (1, 4)):
+        for words, seed in ((6, 1), (bench.chip.epc_words, 2), (6, 3), (1, 4), (0, 5), (6, 6)):
             epc = pattern(words, seed)
             link.write(Bank.EPC, 1, (words << 11).to_bytes(2, "big") + epc)
             link.reselect()
@@ -131,3 +134,22 @@ def words_that_are_not_there_are_refused_and_nothing_is_written(bench: Bench) ->
             link.read(Bank.USER, bench.chip.user_words - 1, 2)
         assert scene.tag.record() == before
         assert link.read(Bank.TID, 0, 2) == scene.tag.tid[:4]
+
+
+def an_epc_as_long_as_a_chip_allows_is_written_or_refused_before_it_is(bench: Bench) -> None:
+    """A module that names its tag by the EPC in every command would lose it to an EPC of more than 15 words."""
+    with bench.scene("Higgs-9") as scene:
+        for words in (15, 16, 31):
+            link = scene.link()
+            before = scene.tag.memory(Bank.EPC)
+            data = (words << 11).to_bytes(2, "big") + pattern(words, words)
+            if words > bench.family.longest_epc:
+                with pytest.raises(TagRefused) as refusal:
+                    link.write(Bank.EPC, 1, data)
+                assert refusal.value.code == "epc-too-long"
+                assert scene.tag.memory(Bank.EPC) == before
+            else:
+                link.write(Bank.EPC, 1, data)
+            link.reselect()
+            assert link.read(Bank.EPC, 0, 8) == scene.tag.memory(Bank.EPC)[:16]
+            assert scene.tag.epc == (data[2:] if words <= bench.family.longest_epc else before[4:34])
