@@ -28,7 +28,7 @@ from dpptag.devices.uhf.a0_payloads import (
     write_request,
 )
 from dpptag.devices.uhf.framing import Frame
-from dpptag.devices.uhf.module import ModuleVersion, Target
+from dpptag.devices.uhf.module import LOCK_ORDER, ModuleVersion, Target
 from dpptag.devices.uhf.port import NOTHING_HIDDEN, Accept, Barrier, Hidden, UhfPort, UnansweredError
 from dpptag.devices.uhf.refusals import check_reach, of_module, refusal_error
 from dpptag.devices.uhf_code_tables import Command
@@ -199,7 +199,7 @@ class A0Module:
 
     def lock(self, actions: Mapping[Area, LockAction], password: bytes) -> int:
         """One command an area."""
-        areas = [area for area in Area if area in actions]
+        areas = [area for area in LOCK_ORDER if area in actions]
         for area in areas:
             [(where, how)] = self._profile.lock.payloads({area: actions[area]})
             request = lock_request(where, how, password)

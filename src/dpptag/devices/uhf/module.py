@@ -9,9 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Final, Protocol
 
 from dpptag.links.gen2 import Area, Bank, LockAction, ModuleState, Sighting
+
+LOCK_ORDER: Final = (Area.EPC, Area.TID, Area.USER, Area.KILL, Area.ACCESS)
+"""For modules that lock one area a command: the passwords last, for that they cannot be read is taken for a sign that a
+chip is locked. Where a command fails no other is sent."""
 
 
 @dataclass(frozen=True, slots=True)

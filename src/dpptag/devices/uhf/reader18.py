@@ -12,7 +12,7 @@ from typing import Final
 
 from dpptag.devices.uhf import reader18_payloads as payloads
 from dpptag.devices.uhf.framing import Frame
-from dpptag.devices.uhf.module import ModuleVersion, Target
+from dpptag.devices.uhf.module import LOCK_ORDER, ModuleVersion, Target
 from dpptag.devices.uhf.port import NOTHING_HIDDEN, Accept, Barrier, Hidden, UhfPort
 from dpptag.devices.uhf.reader18_payloads import Information
 from dpptag.devices.uhf.refusals import check_nameable, check_reach, of_module, refusal_error
@@ -175,7 +175,7 @@ class Reader18Module:
 
     def lock(self, actions: Mapping[Area, LockAction], password: bytes) -> int:
         """One command an area."""
-        areas = [area for area in Area if area in actions]
+        areas = [area for area in LOCK_ORDER if area in actions]
         for area in areas:
             [(where, how)] = self._profile.lock.payloads({area: actions[area]})
             self._last_is_password(

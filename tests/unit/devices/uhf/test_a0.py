@@ -262,8 +262,8 @@ def test_writes_locks_and_kill_have_the_printed_layout() -> None:
         chosen(),
         (asked(0x82, b"\0\0\0\0\1\1\7\x30\0" + EPC), frame(0x82, done)),
         (asked(0x94, "00000000 03 02 02 01020304"), frame(0x94, done)),
-        (asked(0x83, "A1B2C3D4 05 03"), frame(0x83, done)),
         (asked(0x83, "A1B2C3D4 01 01"), frame(0x83, done)),
+        (asked(0x83, "A1B2C3D4 05 03"), frame(0x83, done)),
         (asked(0x84, "A1B2C3D4"), frame(0x84, done)),
     ]
     with module(*turns) as driver:

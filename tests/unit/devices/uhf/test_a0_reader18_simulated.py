@@ -207,3 +207,19 @@ def test_an_a0_board_is_opened_with_a_power_that_66h_takes_and_less_is_refused_b
                 open_module(module.path, load_uhf_profile(name), region="EU", power_cdbm=power)
             assert refused.value.code == "uhf-power"
             assert (refused.value.action or "").startswith("take 20 to 33 dBm" if power > 0 else "take 0 to 26 dBm")
+
+
+@each_family
+def test_passwords_are_locked_last_and_not_at_all_where_a_bank_was_not(family: str) -> None:
+    with simulated(family, ONE) as (module, reader):
+        link = reader.sense()
+        assert link is not None
+        link.write(Bank.RESERVED, 0, KILL + ACCESS)
+        (chip,) = module.field.tags
+        chip.locks |= 0b11  # the user bank is locked for ever already, and never open again
+        with pytest.raises(TagNak):
+            link.lock(
+                {Area.KILL: LockAction.LOCKED, Area.ACCESS: LockAction.LOCKED, Area.USER: LockAction.OPEN_FOREVER},
+                password=ACCESS,
+            )
+        assert link.read(Bank.RESERVED, 0, 4) == KILL + ACCESS

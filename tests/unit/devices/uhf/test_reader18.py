@@ -155,8 +155,8 @@ def test_every_access_names_the_chosen_epc() -> None:
         (asked(2, f"{NAMED} 02 00 02 00000000"), said(2, 0, "E2801190")),
         (asked(3, f"07 {NAMED} 01 01 3000 {EPC.hex()} 00000000"), said(3, 0)),
         (asked(0x10, f"02 {NAMED} 03 02 01020304 00000000"), said(0x10, 0)),
-        (asked(6, f"{NAMED} 00 03 A1B2C3D4"), said(6, 0)),
         (asked(6, f"{NAMED} 04 02 A1B2C3D4"), said(6, 0)),
+        (asked(6, f"{NAMED} 00 03 A1B2C3D4"), said(6, 0)),
         (asked(5, f"{NAMED} A1B2C3D4"), said(5, 0)),
         (asked(2, "00 02 00 01 00000000"), said(2, 0, "E280")),
     ]
