@@ -128,6 +128,13 @@ class Gen2Link(Protocol):
     @property
     def offers_block_write(self) -> bool: ...
 
+    @property
+    def cuts_block_writes(self) -> bool:
+        """Whether a command with ``block`` may have ``max_write_words``, which the module cuts as the chip takes them.
+
+        Where it does not, every few words need a command of their own, and that takes longer than single writes.
+        """
+
     def read(self, bank: Bank, word: int, count: int, *, password: bytes = NO_PASSWORD, secret: bool = False) -> bytes:
         """``count`` words, 1 to ``max_read_words``, one command. ``secret`` keeps the answer out of the traffic log."""
 

@@ -16,8 +16,8 @@ from dpptag.errors import DeviceError, InputError, TagError, TagNak, TagSwapped,
 from dpptag.links.gen2 import Bank, Gen2Link, Refusal
 from dpptag.links.nfc import Technology
 from dpptag.model.identifiers import ChipNumber
-from dpptag.tags.gen2_access import commands, read_words, select_again, try_word, write_words
-from dpptag.tags.gen2_chips import WORD_BITS, Gen2Chip, chip_by_model, larger_than
+from dpptag.tags.gen2_access import commands, read_words, select_again, try_word, write_block, write_words
+from dpptag.tags.gen2_chips import BY_NAME, WORD_BITS, Gen2Chip, chip_by_model, larger_than
 from dpptag.tags.gen2_memory import (
     EPC_WORD,
     KILL_WORD,
@@ -66,9 +66,7 @@ def identify(link: Gen2Link) -> Gen2Tag:
         user = _read_user(link, tid.user_words or chip.user_bits // WORD_BITS)
     else:
         user = _read_user(link, tid.user_words) if tid.user_words else _read_to_the_end(link)
-        chip = Gen2Chip(
-            f"unknown Gen2 chip {tid.head}", len(epc) * 8, len(user) * 8, block_write=False, source="as read from it"
-        )
+        chip = Gen2Chip(f"unknown Gen2 chip {tid.head}", len(epc) * 8, len(user) * 8, source="as read from it")
     content = judge(pc, epc, user)
     _LOG.debug("%s %s: %s %s", chip.name, link.uid.hex(), content.state.value, content.reason)
     return Gen2Tag(uid=link.uid, tid=link.tid, chip=chip, pc=pc, epc=epc, user=user, content=content)
@@ -269,16 +267,21 @@ def apply(link: Gen2Link, plan: WritePlan, *, state_before: str = "untouched") -
 
     A write whose answer was lost is settled by reading, and repeated at most twice. After StoredPC and EPC the chip is
     chosen anew. An error is let through with ``bank``, ``word``, ``written`` and ``tag_state`` among its facts.
+    The user bank is written by BlockWrite where module and chip know it, until one does not take effect.
     """
     written = 0
+    chip = BY_NAME.get(plan.chip_name)
+    block = chip.block_write if chip is not None and link.cuts_block_writes else 0
     for step in plan.steps:
         bank = Bank.USER if step.bank is None else step.bank
-        for word, data in commands(step.at, step.data, link.max_write_words):
+        for word, data, by_block in commands(step.at, step.data, link.max_write_words, block * (bank is Bank.USER)):
             try:
                 if _is_trial(step):
                     try_word(link, bank, word, data, state_before=state_before)
                     continue
-                write_words(link, bank, word, data, secret=step.secret)
+                if not (by_block and block and write_block(link, word, data)):
+                    block = 0 if by_block else block
+                    write_words(link, bank, word, data, secret=step.secret)
                 written += 1
                 if bank is Bank.EPC:
                     select_again(link, field_off=False)
@@ -301,9 +304,7 @@ def _epc_overrun(plan: WritePlan, data: bytes, error: TagError | DeviceError) ->
         f"an EPC of {length} bytes does not fit into the EPC bank of this {plan.chip_name} as it is: {error.message}",
         code="tag-epc-overrun",
         action="use a shorter EPC scheme or another chip; until it is written again, this tag carries no statement",
-        chip=plan.uid.hex(),
-        chip_type=plan.chip_name,
-        **error.facts,
+        **{**error.facts, "chip": plan.uid.hex(), "chip_type": plan.chip_name},
     )
 
 

@@ -122,7 +122,7 @@ class Recorded:
         secret: bool = False,
         expect_refusal: bool = False,
     ) -> None:
-        self._note("write", bank, word, len(data) // 2)
+        self._note("block write" if block else "write", bank, word, len(data) // 2)
         self._link.write(bank, word, data, password=password, block=block, secret=secret, expect_refusal=expect_refusal)
 
     def lock(self, actions: Mapping[Area, LockAction], *, password: bytes = NO_PASSWORD) -> int:

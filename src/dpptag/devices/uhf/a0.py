@@ -74,6 +74,11 @@ class A0Module:
     def offers_block_write(self) -> bool:
         return self._profile.memory.block_write_words > 0
 
+    @property
+    def cuts_block_writes(self) -> bool:
+        """Judged: 94h takes as many words as 82h, more than any chip programs at once; pyImpinj writes by it alone."""
+        return self.offers_block_write
+
     def identify(self) -> ModuleVersion:
         """The version is two numbers. A profile that knows how the board's identifier begins has it compared.
 

@@ -121,6 +121,10 @@ class UhfLink:
     def offers_block_write(self) -> bool:
         return self._module.offers_block_write
 
+    @property
+    def cuts_block_writes(self) -> bool:
+        return self._module.cuts_block_writes
+
     def read(self, bank: Bank, word: int, count: int, *, password: bytes = NO_PASSWORD, secret: bool = False) -> bytes:
         return self._chosen().read(bank, word, count, password, secret=secret)
 

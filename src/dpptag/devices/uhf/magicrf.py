@@ -58,6 +58,10 @@ class MagicRfModule:
     def offers_block_write(self) -> bool:
         return False
 
+    @property
+    def cuts_block_writes(self) -> bool:
+        return False
+
     # The module itself
 
     def identify(self) -> ModuleVersion:

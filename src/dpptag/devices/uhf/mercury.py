@@ -92,6 +92,12 @@ class MercuryModule:
     def offers_block_write(self) -> bool:
         return self._profile.memory.block_write_words > 0
 
+    @property
+    def cuts_block_writes(self) -> bool:
+        """One of 4 words was captured, which is what it sends. With the 2 words of most chips a command gains nothing:
+        18 ms and 3.6 a word, where one long write takes 11.2 a word (captured, fitted)."""
+        return False
+
     # What the module is and how it is set.
 
     def identify(self) -> ModuleVersion:

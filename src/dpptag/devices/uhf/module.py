@@ -53,6 +53,9 @@ class Gen2Module(Protocol):
     @property
     def offers_block_write(self) -> bool: ...
 
+    @property
+    def cuts_block_writes(self) -> bool: ...
+
     def identify(self) -> ModuleVersion:
         """Ask for the version; also the probe: raises DeviceProtocolError where something else answers."""
 

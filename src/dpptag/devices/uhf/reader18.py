@@ -59,6 +59,11 @@ class Reader18Module:
     def offers_block_write(self) -> bool:
         return self._profile.memory.block_write_words > 0
 
+    @property
+    def cuts_block_writes(self) -> bool:
+        """Judged: 10h takes as many words as 03h, more than any chip programs at once."""
+        return self.offers_block_write
+
     def identify(self) -> ModuleVersion:
         port, version = self._port, self._profile.commands["version"]
         told = self._information(attempts=1)
