@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from ipaddress import AddressValueError, IPv6Address
 from typing import Annotated, Final, Literal, LiteralString, TypeVar
 
-from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, ValidationInfo, with_config
+from pydantic import AfterValidator, BeforeValidator, ConfigDict, FailFast, Field, ValidationInfo, with_config
 from pydantic_core import PydanticCustomError
 
 from dpptag.passport.versions import CONTEXTS, VCDM_2, Version
@@ -45,8 +45,8 @@ _URI: Final = re.compile(
 _FUTURE_ADDRESS: Final = re.compile(rf"v[0-9A-Fa-f]+\.[{_PLAIN}:]+").fullmatch
 _DATE: Final = re.compile(r"([0-9]{4})-([0-9]{2})-([0-9]{2})").fullmatch
 _TIME: Final = re.compile(
-    r"([0-9]{4}-[0-9]{2}-[0-9]{2})T(?:[01][0-9]|2[0-3])(?::[0-5][0-9]){2}(?:\.[0-9]+)?"
-    r"(?:Z|[+-](?:[01][0-9]|2[0-3]):[0-5][0-9])"
+    r"([0-9]{4}-[0-9]{2}-[0-9]{2})[Tt](?:[01][0-9]|2[0-3])(?::[0-5][0-9]){2}(?:\.[0-9]+)?"
+    r"(?:[Zz]|[+-](?:[01][0-9]|2[0-3]):[0-5][0-9])"
 ).fullmatch
 # XML Schema 1.1 part 2, 3.4.28 dateTimeStamp: years before 1 and beyond 9999, 24:00:00, offsets up to 14 hours.
 _STAMP: Final = re.compile(
@@ -87,7 +87,7 @@ def is_time(text: str) -> bool:
 
 def is_naive(text: str) -> bool:
     """A time that lacks nothing but its zone."""
-    return "T" in text and is_time(text + "Z")
+    return is_time(text + "Z")
 
 
 def _breach(info: ValidationInfo, kind: LiteralString) -> None:
@@ -132,6 +132,8 @@ DateTime = Annotated[str, AfterValidator(_time)]
 DateTimeStamp = Annotated[str, AfterValidator(_stamp)]
 """A pattern in the schema itself, so a time without zone is an error and no matter of format."""
 Integer = Annotated[int, BeforeValidator(_integral)]
+Names = Annotated[list[str], FailFast()]
+"""A list of names, of which one wrong entry tells enough."""
 Fraction = Annotated[float, Field(ge=0, le=1)]
 _Members = TypeVar("_Members", bound=Mapping[str, object])
 ConformityTopicCode = Literal[

@@ -11,19 +11,28 @@ from pydantic import Field
 from typing_extensions import TypedDict
 
 from dpptag.passport.versions import Version
-from dpptag.passport.versions.basic import ConformityTopicCode, Date, DateTime, Uri, closed, exactly, only_contexts
+from dpptag.passport.versions.basic import (
+    ConformityTopicCode,
+    Date,
+    DateTime,
+    Names,
+    Uri,
+    closed,
+    exactly,
+    only_contexts,
+)
 
 
 @closed
 class IdentifierScheme(TypedDict, total=False):
-    type: Annotated[list[str], exactly("IdentifierScheme")]
+    type: Annotated[Names, exactly("IdentifierScheme")]
     id: Uri
     name: str
 
 
 @closed
 class Entity(TypedDict, total=False):
-    type: Annotated[list[str], exactly("Entity")]
+    type: Annotated[Names, exactly("Entity")]
     id: Required[Uri]
     name: Required[str]
     registeredId: str
@@ -32,7 +41,7 @@ class Entity(TypedDict, total=False):
 
 @closed
 class CredentialIssuer(TypedDict, total=False):
-    type: Annotated[list[str], exactly("CredentialIssuer")]
+    type: Annotated[Names, exactly("CredentialIssuer")]
     id: Required[Uri]
     name: Required[str]
     otherIdentifiers: list[Entity]
@@ -40,7 +49,7 @@ class CredentialIssuer(TypedDict, total=False):
 
 @closed
 class Link(TypedDict, total=False):
-    type: Annotated[list[str], exactly("Link")]
+    type: Annotated[Names, exactly("Link")]
     linkURL: Uri
     linkName: str
     linkType: str
@@ -48,7 +57,7 @@ class Link(TypedDict, total=False):
 
 @closed
 class Classification(TypedDict, total=False):
-    type: Annotated[list[str], exactly("Classification")]
+    type: Annotated[Names, exactly("Classification")]
     id: Required[Uri]
     code: str
     name: Required[str]
@@ -58,14 +67,14 @@ class Classification(TypedDict, total=False):
 
 @closed
 class Measure(TypedDict, total=False):
-    type: Annotated[list[str], exactly("Measure")]
+    type: Annotated[Names, exactly("Measure")]
     value: Required[float]
     unit: Required[str]
 
 
 @closed
 class Dimension(TypedDict, total=False):
-    type: Annotated[list[str], exactly("Dimension")]
+    type: Annotated[Names, exactly("Dimension")]
     weight: Measure
     length: Measure
     width: Measure
@@ -75,7 +84,7 @@ class Dimension(TypedDict, total=False):
 
 @closed
 class Material(TypedDict, total=False):
-    type: Annotated[list[str], exactly("Material")]
+    type: Annotated[Names, exactly("Material")]
     name: Required[str]
     originCountry: str
     materialType: Classification
@@ -87,7 +96,7 @@ class Material(TypedDict, total=False):
 
 @closed
 class Standard(TypedDict, total=False):
-    type: Annotated[list[str], exactly("Standard")]
+    type: Annotated[Names, exactly("Standard")]
     id: Uri
     name: str
     issuingParty: Required[Entity]
@@ -96,7 +105,7 @@ class Standard(TypedDict, total=False):
 
 @closed
 class Regulation(TypedDict, total=False):
-    type: Annotated[list[str], exactly("Regulation")]
+    type: Annotated[Names, exactly("Regulation")]
     id: Uri
     name: str
     jurisdictionCountry: str
@@ -106,7 +115,7 @@ class Regulation(TypedDict, total=False):
 
 @closed
 class Metric(TypedDict, total=False):
-    type: Annotated[list[str], exactly("Metric")]
+    type: Annotated[Names, exactly("Metric")]
     metricName: Required[str]
     metricValue: Required[Measure]
     accuracy: float
@@ -114,7 +123,7 @@ class Metric(TypedDict, total=False):
 
 @closed
 class Criterion(TypedDict, total=False):
-    type: Annotated[list[str], exactly("Criterion")]
+    type: Annotated[Names, exactly("Criterion")]
     id: Required[Uri]
     name: Required[str]
     thresholdValues: list[Metric]
@@ -122,7 +131,7 @@ class Criterion(TypedDict, total=False):
 
 @closed
 class SecureLink(TypedDict, total=False):
-    type: Annotated[list[str], exactly("SecureLink", "Link")]
+    type: Annotated[Names, exactly("SecureLink", "Link")]
     linkURL: Uri
     linkName: str
     linkType: str
@@ -133,7 +142,7 @@ class SecureLink(TypedDict, total=False):
 
 @closed
 class Declaration(TypedDict, total=False):
-    type: Annotated[list[str], exactly("Declaration")]
+    type: Annotated[Names, exactly("Declaration")]
     id: Required[Uri]
     referenceStandard: Standard
     referenceRegulation: Regulation
@@ -146,7 +155,7 @@ class Declaration(TypedDict, total=False):
 
 @closed
 class CircularityPerformance(TypedDict, total=False):
-    type: Annotated[list[str], exactly("CircularityPerformance")]
+    type: Annotated[Names, exactly("CircularityPerformance")]
     recyclingInformation: Link
     repairInformation: Link
     recyclableContent: float
@@ -157,7 +166,7 @@ class CircularityPerformance(TypedDict, total=False):
 
 @closed
 class EmissionsPerformance(TypedDict, total=False):
-    type: Annotated[list[str], exactly("EmissionsPerformance")]
+    type: Annotated[Names, exactly("EmissionsPerformance")]
     carbonFootprint: Required[float]
     declaredUnit: Required[str]
     operationalScope: Required[Literal["None", "CradleToGate", "CradleToGrave"]]
@@ -167,7 +176,7 @@ class EmissionsPerformance(TypedDict, total=False):
 
 @closed
 class Product(TypedDict, total=False):
-    type: Annotated[list[str], exactly("Product", "Entity")]
+    type: Annotated[Names, exactly("Product", "Entity")]
     id: Required[Uri]
     name: Required[str]
     registeredId: str
@@ -192,8 +201,8 @@ class Product(TypedDict, total=False):
 
 @closed
 class Passport(TypedDict, total=False):
-    type: Annotated[list[str], exactly("DigitalProductPassport", "VerifiableCredential")]
-    context: Required[Annotated[list[str], only_contexts(Version.V0_3_10), Field(alias="@context")]]
+    type: Annotated[Names, exactly("DigitalProductPassport", "VerifiableCredential")]
+    context: Required[Annotated[Names, only_contexts(Version.V0_3_10), Field(alias="@context")]]
     id: Required[Uri]
     issuer: Required[CredentialIssuer]
     validFrom: DateTime

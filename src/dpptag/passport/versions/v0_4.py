@@ -18,6 +18,7 @@ from dpptag.passport.versions.basic import (
     ConformityTopicCode,
     Date,
     DateTime,
+    Names,
     Uri,
     closed,
     exactly,
@@ -37,7 +38,7 @@ from dpptag.passport.versions.v0_3_10 import (
 
 @closed
 class Identifier(TypedDict, total=False):
-    type: Annotated[list[str], exactly("Identifier")]
+    type: Annotated[Names, exactly("Identifier")]
     id: Required[Uri]
     name: Required[str]
     registeredId: str
@@ -46,7 +47,7 @@ class Identifier(TypedDict, total=False):
 
 @closed
 class CredentialIssuer(TypedDict, total=False):
-    type: Annotated[list[str], exactly("CredentialIssuer")]
+    type: Annotated[Names, exactly("CredentialIssuer")]
     id: Required[Uri]
     name: Required[str]
     otherIdentifiers: list[Identifier]
@@ -54,7 +55,7 @@ class CredentialIssuer(TypedDict, total=False):
 
 @closed
 class Material(TypedDict, total=False):
-    type: Annotated[list[str], exactly("Material")]
+    type: Annotated[Names, exactly("Material")]
     name: Required[str]
     originCountry: str
     materialType: Classification
@@ -68,7 +69,7 @@ class Material(TypedDict, total=False):
 
 @closed
 class Standard(TypedDict, total=False):
-    type: Annotated[list[str], exactly("Standard")]
+    type: Annotated[Names, exactly("Standard")]
     id: Uri
     name: str
     issuingParty: Required[Identifier]
@@ -77,7 +78,7 @@ class Standard(TypedDict, total=False):
 
 @closed
 class Regulation(TypedDict, total=False):
-    type: Annotated[list[str], exactly("Regulation")]
+    type: Annotated[Names, exactly("Regulation")]
     id: Uri
     name: str
     jurisdictionCountry: str
@@ -87,7 +88,7 @@ class Regulation(TypedDict, total=False):
 
 @closed
 class Metric(TypedDict, total=False):
-    type: Annotated[list[str], exactly("Metric")]
+    type: Annotated[Names, exactly("Metric")]
     metricName: Required[str]
     metricValue: Required[Measure]
     score: str
@@ -96,7 +97,7 @@ class Metric(TypedDict, total=False):
 
 @closed
 class Criterion(TypedDict, total=False):
-    type: Annotated[list[str], exactly("Criterion")]
+    type: Annotated[Names, exactly("Criterion")]
     id: Required[Uri]
     name: Required[str]
     thresholdValues: list[Metric]
@@ -104,7 +105,7 @@ class Criterion(TypedDict, total=False):
 
 @closed
 class Claim(TypedDict, total=False):
-    type: Annotated[list[str], exactly("Claim", "Declaration")]
+    type: Annotated[Names, exactly("Claim", "Declaration")]
     assessmentDate: Date
     id: Required[Uri]
     referenceStandard: Standard
@@ -118,7 +119,7 @@ class Claim(TypedDict, total=False):
 
 @closed
 class EmissionsPerformance(TypedDict, total=False):
-    type: Annotated[list[str], exactly("EmissionsPerformance")]
+    type: Annotated[Names, exactly("EmissionsPerformance")]
     carbonFootprint: Required[float]
     declaredUnit: Required[str]
     operationalScope: Required[Literal["None", "CradleToGate", "CradleToGrave"]]
@@ -128,7 +129,7 @@ class EmissionsPerformance(TypedDict, total=False):
 
 @closed
 class TraceabilityPerformance(TypedDict, total=False):
-    type: Annotated[list[str], exactly("TraceabilityPerformance")]
+    type: Annotated[Names, exactly("TraceabilityPerformance")]
     valueChainProcess: str
     verifiedRatio: float
     traceabilityEvents: list[SecureLink]
@@ -136,7 +137,7 @@ class TraceabilityPerformance(TypedDict, total=False):
 
 @closed
 class Product(TypedDict, total=False):
-    type: Annotated[list[str], exactly("Product")]
+    type: Annotated[Names, exactly("Product")]
     id: Required[Uri]
     name: Required[str]
     registeredId: str
@@ -162,8 +163,8 @@ class Product(TypedDict, total=False):
 
 @closed
 class Passport(TypedDict, total=False):
-    type: Annotated[list[str], exactly("DigitalProductPassport", "VerifiableCredential")]
-    context: Required[Annotated[list[str], only_contexts(Version.V0_4_0), Field(alias="@context")]]
+    type: Annotated[Names, exactly("DigitalProductPassport", "VerifiableCredential")]
+    context: Required[Annotated[Names, only_contexts(Version.V0_4_0), Field(alias="@context")]]
     id: Required[Uri]
     issuer: Required[CredentialIssuer]
     validFrom: DateTime
@@ -173,7 +174,7 @@ class Passport(TypedDict, total=False):
 
 @closed
 class CredentialIssuer041(TypedDict, total=False):
-    type: Annotated[list[str], exactly("CredentialIssuer")]
+    type: Annotated[Names, exactly("CredentialIssuer")]
     id: Required[Uri]
     name: Required[str]
     otherIdentifier: list[Identifier]
@@ -181,7 +182,7 @@ class CredentialIssuer041(TypedDict, total=False):
 
 @open_ended
 class Dimension041(TypedDict, total=False):
-    type: Annotated[list[str], exactly("Dimension")]
+    type: Annotated[Names, exactly("Dimension")]
     weight: Measure
     length: Measure
     width: Measure
@@ -191,7 +192,7 @@ class Dimension041(TypedDict, total=False):
 
 @open_ended
 class Material041(TypedDict, total=False):
-    type: Annotated[list[str], exactly("Material")]
+    type: Annotated[Names, exactly("Material")]
     name: Required[str]
     originCountry: str
     materialType: Classification
@@ -205,7 +206,7 @@ class Material041(TypedDict, total=False):
 
 @open_ended
 class Claim041(TypedDict, total=False):
-    type: Annotated[list[str], exactly("Claim", "Declaration")]
+    type: Annotated[Names, exactly("Claim", "Declaration")]
     assessmentDate: Date
     declaredValue: list[Metric]
     id: Required[Uri]
@@ -220,7 +221,7 @@ class Claim041(TypedDict, total=False):
 
 @open_ended
 class CircularityPerformance041(TypedDict, total=False):
-    type: Annotated[list[str], exactly("CircularityPerformance")]
+    type: Annotated[Names, exactly("CircularityPerformance")]
     recyclingInformation: Link
     repairInformation: Link
     recyclableContent: float
@@ -231,7 +232,7 @@ class CircularityPerformance041(TypedDict, total=False):
 
 @open_ended
 class EmissionsPerformance041(TypedDict, total=False):
-    type: Annotated[list[str], exactly("EmissionsPerformance")]
+    type: Annotated[Names, exactly("EmissionsPerformance")]
     carbonFootprint: Required[float]
     declaredUnit: Required[str]
     operationalScope: Required[Literal["None", "CradleToGate", "CradleToGrave"]]
@@ -241,7 +242,7 @@ class EmissionsPerformance041(TypedDict, total=False):
 
 @open_ended
 class TraceabilityPerformance041(TypedDict, total=False):
-    type: Annotated[list[str], exactly("TraceabilityPerformance")]
+    type: Annotated[Names, exactly("TraceabilityPerformance")]
     valueChainProcess: str
     verifiedRatio: float
     traceabilityEvent: list[SecureLink]
@@ -249,7 +250,7 @@ class TraceabilityPerformance041(TypedDict, total=False):
 
 @open_ended
 class Product041(TypedDict, total=False):
-    type: Annotated[list[str], exactly("Product")]
+    type: Annotated[Names, exactly("Product")]
     id: Required[Uri]
     name: Required[str]
     registeredId: str
@@ -276,8 +277,8 @@ class Product041(TypedDict, total=False):
 
 @open_ended
 class Passport041(TypedDict, total=False):
-    type: Annotated[list[str], exactly("DigitalProductPassport", "VerifiableCredential")]
-    context: Required[Annotated[list[str], only_contexts(Version.V0_4_1), Field(alias="@context")]]
+    type: Annotated[Names, exactly("DigitalProductPassport", "VerifiableCredential")]
+    context: Required[Annotated[Names, only_contexts(Version.V0_4_1), Field(alias="@context")]]
     id: Required[Uri]
     issuer: Required[CredentialIssuer041]
     validFrom: DateTime
@@ -287,8 +288,8 @@ class Passport041(TypedDict, total=False):
 
 @open_ended
 class Passport042(TypedDict, total=False):
-    type: Annotated[list[str], exactly("DigitalProductPassport", "VerifiableCredential")]
-    context: Required[Annotated[list[str], only_contexts(Version.V0_4_2), Field(alias="@context")]]
+    type: Annotated[Names, exactly("DigitalProductPassport", "VerifiableCredential")]
+    context: Required[Annotated[Names, only_contexts(Version.V0_4_2), Field(alias="@context")]]
     id: Required[Uri]
     issuer: Required[CredentialIssuer041]
     validFrom: DateTime
@@ -298,7 +299,7 @@ class Passport042(TypedDict, total=False):
 
 @open_ended
 class Claim050(TypedDict, total=False):
-    type: Annotated[list[str], exactly("Claim", "Declaration")]
+    type: Annotated[Names, exactly("Claim", "Declaration")]
     assessmentDate: Date
     declaredValue: list[Metric]
     id: Required[Uri]
@@ -313,7 +314,7 @@ class Claim050(TypedDict, total=False):
 
 @open_ended
 class Product050(TypedDict, total=False):
-    type: Annotated[list[str], exactly("Product")]
+    type: Annotated[Names, exactly("Product")]
     id: Required[Uri]
     name: Required[str]
     registeredId: str
@@ -340,8 +341,8 @@ class Product050(TypedDict, total=False):
 
 @open_ended
 class Passport050(TypedDict, total=False):
-    type: Annotated[list[str], exactly("DigitalProductPassport", "VerifiableCredential")]
-    context: Required[Annotated[list[str], only_contexts(Version.V0_5_0), Field(alias="@context")]]
+    type: Annotated[Names, exactly("DigitalProductPassport", "VerifiableCredential")]
+    context: Required[Annotated[Names, only_contexts(Version.V0_5_0), Field(alias="@context")]]
     id: Required[Uri]
     issuer: Required[CredentialIssuer041]
     validFrom: DateTime

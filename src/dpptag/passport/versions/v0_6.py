@@ -17,6 +17,7 @@ from dpptag.passport.versions.basic import (
     ConformityTopicCode,
     Date,
     DateTimeStamp,
+    Names,
     Uri,
     closed,
     first_contexts,
@@ -34,7 +35,7 @@ class PartyReference(TypedDict, total=False):
 
 @closed
 class CredentialIssuer(TypedDict, total=False):
-    type: Annotated[list[str], naming("CredentialIssuer")]
+    type: Annotated[Names, naming("CredentialIssuer")]
     id: Required[Uri]
     name: Required[str]
     issuerAlsoKnownAs: list[PartyReference]
@@ -42,14 +43,14 @@ class CredentialIssuer(TypedDict, total=False):
 
 @closed
 class IdentifierScheme(TypedDict, total=False):
-    type: Annotated[list[str], naming("IdentifierScheme")]
+    type: Annotated[Names, naming("IdentifierScheme")]
     id: Uri
     name: str
 
 
 @closed
 class Link(TypedDict, total=False):
-    type: Annotated[list[str], naming("Link")]
+    type: Annotated[Names, naming("Link")]
     linkURL: Uri
     linkName: str
     linkType: str
@@ -57,12 +58,12 @@ class Link(TypedDict, total=False):
 
 @open_ended
 class Characteristics(TypedDict, total=False):
-    type: Annotated[list[str], naming("Characteristics")]
+    type: Annotated[Names, naming("Characteristics")]
 
 
 @closed
 class Classification(TypedDict, total=False):
-    type: Annotated[list[str], naming("Classification")]
+    type: Annotated[Names, naming("Classification")]
     id: Required[Uri]
     code: str
     name: Required[str]
@@ -72,14 +73,14 @@ class Classification(TypedDict, total=False):
 
 @closed
 class Measure(TypedDict, total=False):
-    type: Annotated[list[str], naming("Measure")]
+    type: Annotated[Names, naming("Measure")]
     value: Required[float]
     unit: Required[str]
 
 
 @open_ended
 class Dimension(TypedDict, total=False):
-    type: Annotated[list[str], naming("Dimension")]
+    type: Annotated[Names, naming("Dimension")]
     weight: Measure
     length: Measure
     width: Measure
@@ -89,7 +90,7 @@ class Dimension(TypedDict, total=False):
 
 @open_ended
 class Product(TypedDict, total=False):
-    type: Annotated[list[str], naming("Product")]
+    type: Annotated[Names, naming("Product")]
     id: Required[Uri]
     name: Required[str]
     registeredId: str
@@ -110,7 +111,7 @@ class Product(TypedDict, total=False):
 
 @closed
 class Standard(TypedDict, total=False):
-    type: Annotated[list[str], naming("Standard")]
+    type: Annotated[Names, naming("Standard")]
     id: Uri
     name: str
     issuingParty: Required[PartyReference]
@@ -119,7 +120,7 @@ class Standard(TypedDict, total=False):
 
 @closed
 class Regulation(TypedDict, total=False):
-    type: Annotated[list[str], naming("Regulation")]
+    type: Annotated[Names, naming("Regulation")]
     id: Uri
     name: str
     jurisdictionCountry: str
@@ -129,7 +130,7 @@ class Regulation(TypedDict, total=False):
 
 @closed
 class Metric(TypedDict, total=False):
-    type: Annotated[list[str], naming("Metric")]
+    type: Annotated[Names, naming("Metric")]
     metricName: Required[str]
     metricValue: Required[Measure]
     score: str
@@ -138,7 +139,7 @@ class Metric(TypedDict, total=False):
 
 @closed
 class Criterion(TypedDict, total=False):
-    type: Annotated[list[str], naming("Criterion")]
+    type: Annotated[Names, naming("Criterion")]
     id: Required[Uri]
     name: Required[str]
     description: Required[str]
@@ -152,7 +153,7 @@ class Criterion(TypedDict, total=False):
 
 @closed
 class SecureLink(TypedDict, total=False):
-    type: Annotated[list[str], naming("SecureLink", "Link")]
+    type: Annotated[Names, naming("SecureLink", "Link")]
     linkURL: Uri
     linkName: str
     linkType: str
@@ -163,7 +164,7 @@ class SecureLink(TypedDict, total=False):
 
 @open_ended
 class Claim(TypedDict, total=False):
-    type: Annotated[list[str], naming("Claim", "Declaration")]
+    type: Annotated[Names, naming("Claim", "Declaration")]
     id: Required[Uri]
     description: str
     referenceStandard: Standard
@@ -178,7 +179,7 @@ class Claim(TypedDict, total=False):
 
 @open_ended
 class EmissionsPerformance(TypedDict, total=False):
-    type: Annotated[list[str], naming("EmissionsPerformance")]
+    type: Annotated[Names, naming("EmissionsPerformance")]
     carbonFootprint: Required[float]
     declaredUnit: Required[str]
     operationalScope: Required[Literal["None", "CradleToGate", "CradleToGrave"]]
@@ -188,7 +189,7 @@ class EmissionsPerformance(TypedDict, total=False):
 
 @open_ended
 class TraceabilityPerformance(TypedDict, total=False):
-    type: Annotated[list[str], naming("TraceabilityPerformance")]
+    type: Annotated[Names, naming("TraceabilityPerformance")]
     valueChainProcess: str
     verifiedRatio: float
     traceabilityEvent: list[SecureLink]
@@ -196,7 +197,7 @@ class TraceabilityPerformance(TypedDict, total=False):
 
 @open_ended
 class CircularityPerformance(TypedDict, total=False):
-    type: Annotated[list[str], naming("CircularityPerformance")]
+    type: Annotated[Names, naming("CircularityPerformance")]
     recyclingInformation: Link
     repairInformation: Link
     recyclableContent: float
@@ -207,7 +208,7 @@ class CircularityPerformance(TypedDict, total=False):
 
 @open_ended
 class Material(TypedDict, total=False):
-    type: Annotated[list[str], naming("Material")]
+    type: Annotated[Names, naming("Material")]
     name: Required[str]
     originCountry: str
     materialType: Classification
@@ -221,7 +222,7 @@ class Material(TypedDict, total=False):
 
 @open_ended
 class ProductPassport(TypedDict, total=False):
-    type: Annotated[list[str], naming("ProductPassport")]
+    type: Annotated[Names, naming("ProductPassport")]
     id: Uri
     product: Product
     granularityLevel: Literal["item", "batch", "model"]
@@ -235,8 +236,8 @@ class ProductPassport(TypedDict, total=False):
 
 @open_ended
 class Passport(TypedDict, total=False):
-    type: Annotated[list[str], naming("DigitalProductPassport", "VerifiableCredential")]
-    context: Required[Annotated[list[str], first_contexts(Version.V0_6_0), Field(alias="@context")]]
+    type: Annotated[Names, naming("DigitalProductPassport", "VerifiableCredential")]
+    context: Required[Annotated[Names, first_contexts(Version.V0_6_0), Field(alias="@context")]]
     id: Required[Uri]
     issuer: Required[CredentialIssuer]
     validFrom: DateTimeStamp
@@ -246,7 +247,7 @@ class Passport(TypedDict, total=False):
 
 @closed
 class Criterion061(TypedDict, total=False):
-    type: Annotated[list[str], naming("Criterion")]
+    type: Annotated[Names, naming("Criterion")]
     id: Required[Uri]
     name: Required[str]
     description: Required[str]
@@ -261,7 +262,7 @@ class Criterion061(TypedDict, total=False):
 
 @open_ended
 class Claim061(TypedDict, total=False):
-    type: Annotated[list[str], naming("Claim", "Declaration")]
+    type: Annotated[Names, naming("Claim", "Declaration")]
     id: Required[Uri]
     description: str
     referenceStandard: Standard
@@ -276,7 +277,7 @@ class Claim061(TypedDict, total=False):
 
 @open_ended
 class ProductPassport061(TypedDict, total=False):
-    type: Annotated[list[str], naming("ProductPassport")]
+    type: Annotated[Names, naming("ProductPassport")]
     id: Uri
     product: Product
     granularityLevel: Literal["item", "batch", "model"]
@@ -290,8 +291,8 @@ class ProductPassport061(TypedDict, total=False):
 
 @open_ended
 class Passport061(TypedDict, total=False):
-    type: Annotated[list[str], naming("DigitalProductPassport", "VerifiableCredential")]
-    context: Required[Annotated[list[str], first_contexts(Version.V0_6_1), Field(alias="@context")]]
+    type: Annotated[Names, naming("DigitalProductPassport", "VerifiableCredential")]
+    context: Required[Annotated[Names, first_contexts(Version.V0_6_1), Field(alias="@context")]]
     id: Required[Uri]
     issuer: Required[CredentialIssuer]
     validFrom: DateTimeStamp

@@ -16,6 +16,7 @@ from dpptag.passport.versions.basic import (
     DateTime,
     Fraction,
     Integer,
+    Names,
     Uri,
     closed,
     first_contexts,
@@ -50,7 +51,7 @@ PartyRoleCode = Literal[
 
 @open_ended
 class PartyReference(TypedDict, total=False):
-    type: Annotated[list[str], naming("Party")]
+    type: Annotated[Names, naming("Party")]
     id: Required[Uri]
     name: Required[str]
     registeredId: str
@@ -58,7 +59,7 @@ class PartyReference(TypedDict, total=False):
 
 @open_ended
 class CredentialIssuer(TypedDict, total=False):
-    type: Annotated[list[str], naming("CredentialIssuer")]
+    type: Annotated[Names, naming("CredentialIssuer")]
     id: Required[Uri]
     name: Required[str]
     issuerAlsoKnownAs: list[PartyReference]
@@ -75,7 +76,7 @@ class BitstringStatusListEntry(TypedDict, total=False):
 
 @closed
 class RenderTemplate2024(TypedDict, total=False):
-    type: Annotated[list[str], naming("RenderTemplate2024")]
+    type: Annotated[Names, naming("RenderTemplate2024")]
     name: str
     mediaQuery: str
     template: str
@@ -86,7 +87,7 @@ class RenderTemplate2024(TypedDict, total=False):
 
 @open_ended
 class IdentifierSchemeReference(TypedDict, total=False):
-    type: Annotated[list[str], naming("IdentifierScheme")]
+    type: Annotated[Names, naming("IdentifierScheme")]
     id: Required[Uri]
     name: Required[str]
 
@@ -131,7 +132,7 @@ class Address(TypedDict, total=False):
 
 @open_ended
 class Party(TypedDict, total=False):
-    type: Annotated[list[str], naming("Party")]
+    type: Annotated[Names, naming("Party")]
     id: Required[Uri]
     name: Required[str]
     description: str
@@ -152,7 +153,7 @@ class PartyRole(TypedDict, total=False):
 
 @open_ended
 class FacilityReference(TypedDict, total=False):
-    type: Annotated[list[str], naming("Facility")]
+    type: Annotated[Names, naming("Facility")]
     id: Required[Uri]
     name: Required[str]
     registeredId: str
@@ -198,21 +199,21 @@ class Material(TypedDict, total=False):
 
 @open_ended
 class CriterionReference(TypedDict, total=False):
-    type: Annotated[list[str], naming("Criterion")]
+    type: Annotated[Names, naming("Criterion")]
     id: Required[Uri]
     name: Required[str]
 
 
 @open_ended
 class RegulationReference(TypedDict, total=False):
-    type: Annotated[list[str], naming("Regulation")]
+    type: Annotated[Names, naming("Regulation")]
     id: Required[Uri]
     name: Required[str]
 
 
 @open_ended
 class StandardReference(TypedDict, total=False):
-    type: Annotated[list[str], naming("Standard")]
+    type: Annotated[Names, naming("Standard")]
     id: Required[Uri]
     name: Required[str]
 
@@ -226,7 +227,7 @@ class Period(TypedDict, total=False):
 
 @open_ended
 class MetricReference(TypedDict, total=False):
-    type: Annotated[list[str], naming("PerformanceMetric")]
+    type: Annotated[Names, naming("PerformanceMetric")]
     id: Required[Uri]
     name: Required[str]
 
@@ -247,7 +248,7 @@ class Performance(TypedDict, total=False):
 
 @closed
 class ConformityTopic(TypedDict, total=False):
-    type: Annotated[list[str], naming("ConformityTopic")]
+    type: Annotated[Names, naming("ConformityTopic")]
     id: Required[Uri]
     name: Required[str]
     definition: str
@@ -255,7 +256,7 @@ class ConformityTopic(TypedDict, total=False):
 
 @open_ended
 class Claim(TypedDict, total=False):
-    type: Annotated[list[str], naming("Claim")]
+    type: Annotated[Names, naming("Claim")]
     id: Required[Uri]
     name: Required[str]
     description: str
@@ -280,7 +281,7 @@ class Package(TypedDict, total=False):
 
 @open_ended
 class Product(TypedDict, total=False):
-    type: Annotated[list[str], naming("Product")]
+    type: Annotated[Names, naming("Product")]
     id: Required[Uri]
     name: Required[str]
     description: str
@@ -321,8 +322,8 @@ class IssuingSoftware(TypedDict, total=False):
 
 @open_ended
 class Passport(TypedDict, total=False):
-    type: Annotated[list[str], naming("DigitalProductPassport", "VerifiableCredential")]
-    context: Required[Annotated[list[str], first_contexts(Version.V0_7_0), Field(alias="@context")]]
+    type: Annotated[Names, naming("DigitalProductPassport", "VerifiableCredential")]
+    context: Required[Annotated[Names, first_contexts(Version.V0_7_0), Field(alias="@context")]]
     id: Required[Uri]
     issuer: Required[CredentialIssuer]
     validFrom: Required[DateTime]
