@@ -1,6 +1,7 @@
 """The simulated UHF module's port: speed, pieces, clients that come and go, and ports that are lost."""
 
 import contextlib
+import errno
 import json
 import os
 import select
@@ -115,6 +116,14 @@ def test_a_reopened_port_forgets_half_a_frame_and_keeps_the_module() -> None:
             assert asked(port, GET_REGION, len(REGION)) == bytes.fromhex("BB01080001030D7E")
 
 
+def has_hung_up(port: int) -> bool:
+    """Linux says so by no bytes, or by EIO while it is still at it."""
+    try:
+        return os.read(port, 10) == b""
+    except OSError as error:
+        return error.errno == errno.EIO
+
+
 @pytest.mark.parametrize(("fault", "kept"), [("port-lost@1", ""), ("port-lost@1+1", "cafe")])
 def test_a_lost_port_hangs_up_and_is_back_at_another_path(fault: str, kept: str) -> None:
     lost: list[dict[str, object]] = []
@@ -123,7 +132,7 @@ def test_a_lost_port_hangs_up_and_is_back_at_another_path(fault: str, kept: str)
         with opened(path) as port:
             os.write(port, write_user(0, b"\xca\xfe"))
             select.select([port], [], [], 10)
-            assert os.read(port, 10) == b""
+            assert has_hung_up(port)
             assert sim.path != path
         assert sim.field.tags[0].user.rstrip(b"\0").hex() == kept
         with opened(sim.path) as port:
