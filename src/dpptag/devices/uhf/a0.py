@@ -242,14 +242,14 @@ class A0Module:
             raise TagRefused(
                 f"{doing}: {found.count} tags did it",
                 code="several-tags",
-                action="leave one tag alone in the field",
+                action="leave one tag alone in the field" + _or_changed(name),
                 count=found.count,
                 chip=found.epc.hex(),
             )
         if self._chosen is not None and found.epc != self._chosen.epc:
             raise TagSwapped(
                 f"{doing}: another tag answered",
-                action="put the first tag back, alone",
+                action="put the first tag back, alone" + _or_changed(name),
                 wanted=self._chosen.epc.hex(),
                 got=found.epc.hex(),
             )
@@ -299,6 +299,11 @@ class A0Module:
     def _ends_inventory(self, frame: Frame) -> bool:
         length = len(frame.data) + _LENGTH_BESIDES_DATA
         return length in self._profile.inventory.done or len(frame.data) == _SHORT_ERROR
+
+
+def _or_changed(name: str) -> str:
+    """What else is to be done where a command reached other tags than it was meant for."""
+    return "" if name == "read" else "; what was in the field was changed: write it anew or throw it away"
 
 
 def _accepting(command: Command) -> Accept:

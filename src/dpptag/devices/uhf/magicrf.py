@@ -229,19 +229,20 @@ class MagicRfModule:
         if self._is_error(frame):
             named = frame.data[1:]  # UL PC EPC, where a tag answered at all
             if len(named) >= 3 and len(named) == 1 + named[0]:
-                self._hold_to(named[3:])
+                self._hold_to(named[3:], name, done=False)
             raise self._refusal(frame, name)
         data = frame.data
         if len(data) < 4 or data[0] < 2 or data[0] % 2 or len(data) < 1 + data[0]:
             raise self._port.malformed("its answer names no tag")
-        self._hold_to(data[3 : 1 + data[0]])
+        self._hold_to(data[3 : 1 + data[0]], name)
         return data[1 + data[0] :]
 
-    def _hold_to(self, epc: bytes) -> None:
+    def _hold_to(self, epc: bytes, name: str, *, done: bool = True) -> None:
         if self._epc is not None and epc != self._epc:
             raise TagSwapped(
                 f"another tag answered: EPC {epc.hex()}, not {self._epc.hex()}",
-                action="put the first tag back before the antenna, alone",
+                action="put the first tag back before the antenna, alone"
+                + ("; the other one was changed: write it anew or throw it away" if done and name != "read" else ""),
                 wanted=self._epc.hex(),
                 got=epc.hex(),
             )

@@ -202,8 +202,10 @@ def test_an_answer_of_another_tag_is_never_believed() -> None:
         with pytest.raises(TagSwapped) as swapped:
             driver.read(Bank.USER, 0, 1, NO_PASSWORD)
         assert swapped.value.facts == {"wanted": EPC.hex(), "got": "1234"}
-        with pytest.raises(TagSwapped):
+        assert "changed" not in str(swapped.value.action)
+        with pytest.raises(TagSwapped) as swapped:
             driver.write(Bank.USER, 0, b"\1\2", NO_PASSWORD)
+        assert "changed" in str(swapped.value.action)
 
 
 def test_without_a_choice_any_tag_may_answer() -> None:

@@ -174,9 +174,10 @@ def test_another_epc_in_the_answer_is_another_tag() -> None:
         module.choose(Target(EPC, TID))
         with pytest.raises(TagSwapped):
             module.read(Bank.USER, 0, 1, NO_PASSWORD)
-        for _ in range(2):
-            with pytest.raises(TagSwapped):
+        for was_written in (True, False):
+            with pytest.raises(TagSwapped) as swapped:
                 module.write(Bank.USER, 0, b"\x55\x66", NO_PASSWORD)
+            assert ("changed" in str(swapped.value.action)) is was_written
 
 
 def test_after_its_epc_was_written_the_first_answer_says_what_it_is_now() -> None:
