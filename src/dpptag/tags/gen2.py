@@ -16,7 +16,7 @@ from dpptag.errors import DeviceError, InputError, TagError, TagNak, TagSwapped,
 from dpptag.links.gen2 import Bank, Gen2Link, Refusal
 from dpptag.links.nfc import Technology
 from dpptag.model.identifiers import ChipNumber
-from dpptag.tags.gen2_access import commands, read_words, select_again, try_word, write_block, write_words
+from dpptag.tags.gen2_access import block_commands, read_words, select_again, try_word, write_block, write_words
 from dpptag.tags.gen2_chips import BY_NAME, WORD_BITS, Gen2Chip, chip_by_model, larger_than
 from dpptag.tags.gen2_memory import (
     EPC_WORD,
@@ -274,7 +274,8 @@ def apply(link: Gen2Link, plan: WritePlan, *, state_before: str = "untouched") -
     block = chip.block_write if chip is not None and link.cuts_block_writes else 0
     for step in plan.steps:
         bank = Bank.USER if step.bank is None else step.bank
-        for word, data, by_block in commands(step.at, step.data, link.max_write_words, block * (bank is Bank.USER)):
+        blocks = block if bank is Bank.USER else 0
+        for word, data, by_block in block_commands(step.at, step.data, link.max_write_words, blocks):
             try:
                 if _is_trial(step):
                     try_word(link, bank, word, data, state_before=state_before)

@@ -62,8 +62,14 @@ def _read(link: Gen2Link, bank: Bank, word: int, count: int, *, password: bytes,
     )
 
 
-def commands(word: int, data: bytes, most_words: int, block: int = 0) -> Iterator[tuple[int, bytes, bool]]:
-    """Cut a run of words into what one command takes: first word, data, and whether a BlockWrite may do it.
+def commands(word: int, data: bytes, most_words: int) -> Iterator[tuple[int, bytes]]:
+    """Cut a run of words into what one command takes."""
+    for at in range(0, len(data), most_words * WORD):
+        yield word + at // WORD, data[at : at + most_words * WORD]
+
+
+def block_commands(word: int, data: bytes, most_words: int, block: int) -> Iterator[tuple[int, bytes, bool]]:
+    """The same, and of each command whether a BlockWrite may do it.
 
     ``block``: the words that the chip takes at once, 0 for none. A BlockWrite begins where they divide the address and
     holds whole blocks; what is left at both ends is written singly.
@@ -74,13 +80,13 @@ def commands(word: int, data: bytes, most_words: int, block: int = 0) -> Iterato
     if last - first < _WORTH_BLOCKS:
         first = last = end
     most_blocks = most_words - most_words % block if block else most_words
-    for start, stop, step, by_block in (
+    for start, stop, most, by_block in (
         (word, first, most_words, False),
         (first, last, most_blocks, True),
         (last, end, most_words, False),
     ):
-        for at in range(start, stop, step):
-            yield at, data[(at - word) * WORD : (min(at + step, stop) - word) * WORD], by_block
+        for at, part in commands(start, data[(start - word) * WORD : (stop - word) * WORD], most):
+            yield at, part, by_block
 
 
 def write_block(link: Gen2Link, word: int, data: bytes) -> bool:

@@ -7,7 +7,7 @@ import pytest
 from dpptag import tags
 from dpptag.errors import TagError, TagLost, TagNak
 from dpptag.links.gen2 import NO_PASSWORD, Area, Bank, LockAction
-from dpptag.tags.gen2_access import commands, write_block
+from dpptag.tags.gen2_access import block_commands, write_block
 from dpptag.tags.gen2_chips import CHIPS
 from tests.unit.tags.gen2_rig import EPC, STATEMENT, Recorded, content, field, linked, module, opened, stored
 
@@ -154,7 +154,7 @@ def test_a_run_of_words_is_cut_at_whole_blocks(
     word: int, words: int, most: int, block: int, cuts: list[tuple[int, int, bool]]
 ) -> None:
     data = bytes(range(2 * words))
-    parts = list(commands(word, data, most, block))
+    parts = list(block_commands(word, data, most, block))
     assert [(at, len(part) // 2, by_block) for at, part, by_block in parts] == cuts
     assert b"".join(part for _, part, _ in parts) == data
 
