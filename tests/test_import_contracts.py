@@ -60,6 +60,7 @@ BREACHES = [
     ("tags/planted.py", "from ecdsa.curves import SECP128r1", "ecdsa is imported in crypto alone"),
     ("sync/planted.py", "import sqlite3", "SQLite is imported in database alone"),
     ("ledger/planted.py", "import sqlite3", "SQLite is imported in database alone"),
+    ("passport/planted.py", "import python_calamine", "Spreadsheets are opened in passport.spreadsheet alone"),
 ]
 
 

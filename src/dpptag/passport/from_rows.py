@@ -1,0 +1,373 @@
+"""One row of a spreadsheet to one passport, by a column map; what is wrong in a row is told all at once."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Final, TypeVar
+
+from dpptag.codec.digital_link import gtin14, percent_encode
+from dpptag.errors import LinkError, PassportError
+from dpptag.passport.column_map import ColumnMap, filled
+from dpptag.passport.internal import (
+    Circularity,
+    Claim,
+    Classification,
+    Country,
+    Criterion,
+    Digest,
+    Dimensions,
+    Emissions,
+    Facility,
+    Granularity,
+    Issuer,
+    Link,
+    Material,
+    Measure,
+    Number,
+    Party,
+    Passport,
+    Performance,
+    Product,
+    Regulation,
+    RelatedParty,
+    Scheme,
+    Score,
+    Standard,
+    Topic,
+)
+from dpptag.passport.spreadsheet import SheetRow
+
+_GTIN_SCHEME: Final = Scheme(id="https://id.gs1.org/01/", name="Global Trade Identification Number (GTIN)")
+_NUMBER: Final = re.compile(r"-?[0-9]{1,15}(?:\.[0-9]{1,15})?")
+_COUNTRY: Final = re.compile(r"[A-Z]{2}")
+_SHA256: Final = re.compile(r"[0-9A-Fa-f]{64}")
+_TRUE, _FALSE = frozenset(("true", "yes", "1", "x")), frozenset(("false", "no", "0"))
+_ENERGY: Final = Topic(code="environment.energy", name="environment.energy")
+_COMPLIANCE: Final = Topic(code="governance.compliance", name="governance.compliance")
+_MASS_UNIT: Final = "KGM"
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class MadePassport:
+    """``file`` is the name to write it under; ``gtin``, ``serial`` and ``batch`` are for the rows of a line job."""
+
+    line: int
+    file: str
+    passport: Passport
+    gtin: str
+    serial: str | None
+    batch: str | None
+
+
+def make_passport(columns: ColumnMap, row: SheetRow) -> MadePassport:
+    """Raises PassportError naming every cell of the row that is wrong or missing."""
+    return _Row(columns, row).made()
+
+
+class _Row:
+    """The values of one row by target; faults are collected."""
+
+    def __init__(self, columns: ColumnMap, row: SheetRow) -> None:
+        self._map = columns
+        self._row = row
+        self._faults: list[str] = []
+        missing = sorted({name for name in columns.columns.values() if name not in row.cells})
+        if missing:
+            raise PassportError(
+                f"no column is called {', '.join(map(repr, missing))[:300]}",
+                code="rows-column",
+                action="correct [columns] of the map: names count to the letter",
+            )
+        given = {target: row.cells[column] for target, column in columns.columns.items()}
+        self._values: Mapping[str, str] = {
+            target: text for target, text in (columns.values | given).items() if text.strip()
+        }
+
+    def made(self) -> MadePassport:
+        gtin = self._as("gtin", gtin14, required=True) or ""
+        level = self._map.passport.level
+        serial, batch = self._text("serial", required=level == "item"), self._text("batch", required=level == "batch")
+        values = {**self._values, "gtin": gtin}
+        head = self._map.passport
+        product_id, passport_id, file = (
+            self._pattern(name, pattern, values)
+            for name, pattern in (("product", head.product), ("id", head.id), ("file", head.file))
+        )
+        passport = Passport(
+            version=head.version,
+            product=self._product(product_id, gtin),
+            granularity=Granularity(level),
+            id=passport_id,
+            name=self._text("title") or self._title(gtin, serial),
+            issuer=Issuer(id=self._text("issuer.id", required=True), name=self._text("issuer.name", required=True)),
+            valid_from=self._as("valid.from", _instant, required=True),
+            valid_until=self._as("valid.until", _instant),
+            materials=tuple(self._materials()),
+            claims=(*self._energy_claims(passport_id), *self._compliance_claims(passport_id)),
+            emissions=self._emissions(),
+            circularity=self._circularity(),
+        )
+        if file in (".", "..") or "/" in file or "\0" in file:
+            self._faults.append(f"file: {file!r} is no file name")
+        if self._faults:
+            raise PassportError(f"line {self._row.line}: " + "; ".join(self._faults), code="rows")
+        return MadePassport(self._row.line, file, passport, gtin, serial, batch)
+
+    # Values
+
+    def _text(self, target: str, *, required: bool = False) -> str | None:
+        value = self._values.get(target)
+        if value is None and required:
+            self._faults.append(f"{self._place(target)}: missing")
+        return value
+
+    def _as(self, target: str, parse: Callable[[str], T], *, required: bool = False) -> T | None:
+        text = self._text(target, required=required)
+        if text is None:
+            return None
+        try:
+            return parse(text)
+        except (ValueError, LinkError) as exc:
+            reason = exc.message if isinstance(exc, LinkError) else str(exc)
+            self._faults.append(f"{self._place(target)}: {text[:40]!r}: {reason}")
+            return None
+
+    def _place(self, target: str) -> str:
+        column = self._map.columns.get(target)
+        return target if column is None else f"{target} (column {column!r})"
+
+    def _pattern(self, name: str, pattern: str, values: Mapping[str, str]) -> str:
+        try:
+            return filled(pattern, values, percent_encode)
+        except KeyError as exc:
+            self._faults.append(f"passport.{name} asks for {exc.args[0]}, which this row does not give")
+            return ""
+
+    def _numbered(self, head: str) -> list[str]:
+        """The numbers N for which this row gives anything below ``head.N.``."""
+        found = {target.split(".")[1] for target in self._values if target.startswith(f"{head}.")}
+        return sorted(found, key=int)
+
+    def _title(self, gtin: str, serial: str | None) -> str:
+        named = self._values.get("name", gtin)
+        return f"Digital Product Passport: {named}" + (f", serial {serial}" if serial else "")
+
+    # Parts
+
+    def _product(self, product_id: str, gtin: str) -> Product:
+        category = self._text("category.code")
+        weight = self._as("weight", _number)
+        producer = self._party("producer")
+        facility_id = self._text("facility.id")
+        return Product(
+            id=product_id,
+            name=self._text("name", required=True),
+            registered_id=gtin,
+            scheme=_GTIN_SCHEME,
+            model_number=self._text("model"),
+            batch=self._text("batch"),
+            serial=self._text("serial"),
+            description=self._text("description"),
+            categories=(self._category(category),) if category else (),
+            parties=(RelatedParty(role="producer", party=producer),) if producer else (),
+            facility=Facility(id=facility_id, name=self._text("facility.name", required=True)) if facility_id else None,
+            production_date=self._as("production.date", _day),
+            country=self._country("country"),
+            dimensions=None
+            if weight is None
+            else Dimensions(weight=Measure(value=weight, unit=self._mass_unit("weight"))),
+        )
+
+    def _category(self, code: str) -> Classification:
+        scheme = self._text("category.scheme", required=True)
+        name = self._text("category.name", required=True)
+        scheme_name = self._text("category.scheme_name", required=True)
+        found = f"{(scheme or '').rstrip('/')}/{percent_encode(code)}"
+        return Classification(code=code, name=name, scheme_id=scheme, scheme_name=scheme_name, id=found)
+
+    def _party(self, head: str) -> Party | None:
+        party_id = self._text(f"{head}.id")
+        if party_id is None:
+            return None
+        return Party(id=party_id, name=self._text(f"{head}.name", required=True))
+
+    def _country(self, target: str) -> Country | None:
+        code = self._as(target, _country)
+        return Country(code=code) if code else None
+
+    def _mass_unit(self, head: str) -> str:
+        return self._text(f"{head}.unit") or _MASS_UNIT
+
+    def _materials(self) -> list[Material]:
+        found = []
+        for number in self._numbered("material"):
+            head = f"material.{number}"
+            mass = self._as(f"{head}.mass", _number)
+            code = self._text(f"{head}.type.code")
+            safety = self._text(f"{head}.safety")
+            found.append(
+                Material(
+                    name=self._text(f"{head}.name", required=True),
+                    origin=self._country(f"{head}.origin"),
+                    type=self._material_type(head, code) if code else None,
+                    mass_fraction=self._as(f"{head}.fraction", _fraction),
+                    mass=None if mass is None else Measure(value=mass, unit=self._mass_unit(f"{head}.mass")),
+                    recycled_fraction=self._as(f"{head}.recycled", _fraction),
+                    hazardous=self._as(f"{head}.hazardous", _flag),
+                    safety=Link(url=safety, name="Material safety information") if safety else None,
+                )
+            )
+        fractions = [one.mass_fraction for one in found if one.mass_fraction is not None]
+        if sum(fractions) > 1.001:
+            self._faults.append(f"material.N.fraction: together {sum(fractions):g}, more than the whole (0 to 1 each)")
+        return found
+
+    def _material_type(self, head: str, code: str) -> Classification:
+        scheme = "https://unstats.un.org/unsd/classifications/Econ/cpc/"
+        name = self._text(f"{head}.type.name", required=True)
+        found = f"{scheme}{percent_encode(code)}"
+        return Classification(
+            code=code, name=name, scheme_id=scheme, scheme_name="UN Central Product Classification", id=found
+        )
+
+    def _energy_claims(self, passport_id: str) -> list[Claim]:
+        claims = []
+        for number in self._numbered("energy"):
+            head = f"energy.{number}"
+            metric = self._text(f"{head}.metric", required=True)
+            value, grade = self._as(f"{head}.value", _number), self._text(f"{head}.class")
+            if value is None and grade is None:
+                self._faults.append(f"{head}: neither value nor class")
+            measure = None if value is None else Measure(value=value, unit=self._text(f"{head}.unit", required=True))
+            standard, evidence = self._text(f"{head}.standard"), self._text(f"{head}.evidence")
+            claims.append(
+                Claim(
+                    id=f"{passport_id}#energy-{number}",
+                    name=metric,
+                    topics=(_ENERGY,),
+                    standards=(Standard(id=standard, name=standard),) if standard else (),
+                    criteria=(Criterion(id=standard, name=standard),) if standard else (),
+                    date=self._as(f"{head}.date", _day),
+                    values=(
+                        Performance(
+                            metric_id=f"{passport_id}#energy-{number}-metric",
+                            metric_name=metric,
+                            measure=measure,
+                            score=Score(code=grade) if grade else None,
+                        ),
+                    ),
+                    conforms=True,
+                    evidence=(Link(url=evidence, name=f"Evidence: {metric}"),) if evidence else (),
+                )
+            )
+        return claims
+
+    def _compliance_claims(self, passport_id: str) -> list[Claim]:
+        claims = []
+        for number in self._numbered("compliance"):
+            head = f"compliance.{number}"
+            name = self._text(f"{head}.name", required=True)
+            regulation, regulation_id = self._text(f"{head}.regulation"), self._text(f"{head}.regulation_id")
+            evidence, digest = self._text(f"{head}.evidence"), self._as(f"{head}.evidence_sha256", _sha256)
+            conforms = self._as(f"{head}.conforms", _flag)
+            link = Link(url=evidence, name=f"Evidence: {name}", digest=digest) if evidence else None
+            rule = Regulation(id=regulation_id, name=regulation) if regulation or regulation_id else None
+            said = "conforms" if conforms is not False else "does not conform"
+            claims.append(
+                Claim(
+                    id=f"{passport_id}#compliance-{number}",
+                    name=name,
+                    topics=(_COMPLIANCE,),
+                    regulations=(rule,) if rule else (),
+                    criteria=(Criterion(id=regulation_id, name=regulation or name),) if regulation_id else (),
+                    date=self._as(f"{head}.date", _day),
+                    values=(
+                        Performance(
+                            metric_id=f"{passport_id}#compliance-{number}-metric",
+                            metric_name=name,
+                            score=Score(code=said),
+                        ),
+                    ),
+                    conforms=conforms is not False,
+                    evidence=(link,) if link else (),
+                )
+            )
+        return claims
+
+    def _emissions(self) -> Emissions | None:
+        footprint = self._as("emissions.footprint", _number)
+        if footprint is None:
+            return None
+        return Emissions(
+            carbon_footprint=footprint,
+            declared_unit=self._text("emissions.unit", required=True),
+            scope=self._text("emissions.scope", required=True),
+            primary_ratio=self._as("emissions.primary", _fraction, required=True),
+        )
+
+    def _circularity(self) -> Circularity | None:
+        recycling, repair = self._text("recycling.link"), self._text("repair.link")
+        found = Circularity(
+            recycling=Link(url=recycling, name=self._text("recycling.name") or "Recycling") if recycling else None,
+            repair=Link(url=repair, name=self._text("repair.name") or "Repair") if repair else None,
+            recyclable_content=self._as("recyclable", _fraction),
+            recycled_content=self._as("recycled", _fraction),
+            utility_factor=self._as("utility", _number),
+            indicator=self._as("circularity", _fraction),
+        )
+        return None if found == Circularity() else found
+
+
+def _number(text: str) -> Number:
+    if _NUMBER.fullmatch(text) is None:
+        raise ValueError("not a number written as 1234.5")
+    return float(text) if "." in text else int(text)
+
+
+def _fraction(text: str) -> Number:
+    """``0.62`` or ``62 %``."""
+    percent = text.endswith("%")
+    value = _number(text.removesuffix("%").strip())
+    value = round(value / 100, 15) if percent else value
+    if not 0 <= value <= 1:
+        raise ValueError("not a share from 0 to 1 (or 0 % to 100 %)")
+    return value
+
+
+def _flag(text: str) -> bool:
+    if text.lower() in _TRUE:
+        return True
+    if text.lower() in _FALSE:
+        return False
+    raise ValueError("neither yes nor no")
+
+
+def _country(text: str) -> str:
+    if _COUNTRY.fullmatch(text) is None:
+        raise ValueError("not a country code of two letters (ISO 3166-1)")
+    return text
+
+
+def _day(text: str) -> str:
+    return date.fromisoformat(text).isoformat()
+
+
+def _instant(text: str) -> str:
+    """A day counts from its first moment in UTC; a time needs its zone."""
+    if "T" not in text and " " not in text:
+        return f"{date.fromisoformat(text).isoformat()}T00:00:00Z"
+    at = datetime.fromisoformat(text)
+    if at.tzinfo is None:
+        raise ValueError("a time without its zone: write 2026-01-01T00:00:00Z")
+    return text.replace(" ", "T")
+
+
+def _sha256(text: str) -> Digest:
+    if _SHA256.fullmatch(text) is None:
+        raise ValueError("not a SHA-256 in 64 hex digits")
+    return Digest("SHA-256", bytes.fromhex(text))
