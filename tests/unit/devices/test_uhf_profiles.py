@@ -240,6 +240,21 @@ BAD = [
     ("uhf-m100", "hop_list = { code = 0xA9 }\n", "", "legal_channels", "sends on all channels"),
     ("uhf-uhfreader18", "channels = 1\n", "channels = 1\nby_frequency = true\n", "by_frequency", "numbers of channels"),
     (
+        "uhf-a0-r2000",
+        'power = { code = 0x76, flash = true, note = "stored: wears the flash; use temporary_power" }\n'
+        "get_power = { code = 0x77 }\ntemporary_power = { code = 0x66 }\n",
+        "",
+        "[commands]",
+        "no command power",
+    ),
+    (
+        "uhf-m100",
+        "[errors.tag]",
+        '[[firmware]]\nlast = "1"\nwithout_commands = ["hop_list"]\nnote = "n"\nsource = "s"\n\n[errors.tag]',
+        "legal_channels",
+        "sends on all channels",
+    ),
+    (
         "uhf-m6e-nano",
         'last = "01.03.01"',
         'last = "01.03.01"\nwithout_commands = ["lock"]',
