@@ -46,6 +46,7 @@ MODULE_CASES: Mapping[str, tuple[Case, ...]] = {
         field_cases.a_tid_without_a_serial_is_no_chip_number,
         field_cases.a_chip_without_block_write_is_never_said_to_be_written_by_one,
         field_cases.two_tags_are_refused_for_an_encode_with_count_and_strength,
+        field_cases.of_two_tags_with_one_epc_in_the_field_the_chosen_one_alone_is_written,
         field_cases.in_a_crowd_each_tag_is_read_by_its_own_choice,
         field_cases.an_answer_that_names_another_tag_is_not_believed,
     ),

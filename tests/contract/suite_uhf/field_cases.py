@@ -164,6 +164,23 @@ def two_tags_are_refused_for_an_encode_with_count_and_strength(bench: Bench) -> 
             assert [tag.record() for tag in scene.sim.field.tags] == held
 
 
+def of_two_tags_with_one_epc_in_the_field_the_chosen_one_alone_is_written(bench: Bench) -> None:
+    """A module that chooses by EPC cannot choose one of them: no link that it gives lasts."""
+    with bench.scene("UCODE-7xm*2", f"{_EQUAL}&mode=field") as scene:
+        (both,) = scene.reader.inventory()
+        assert both.replies == 2
+        link = scene.reader.select(both)
+        if not bench.family.selects_by_tid:
+            with pytest.raises(TagRefused) as refused:
+                link.reselect()
+            assert (refused.value.code, refused.value.facts["count"]) == ("several-tags", 2)
+            return
+        for word in range(4):
+            link.write(Bank.USER, word, b"\x12\x34")
+            link.reselect()
+        assert [tag.tid for tag in scene.sim.field.tags if any(tag.user)] == [link.uid]
+
+
 def in_a_crowd_each_tag_is_read_by_its_own_choice(bench: Bench) -> None:
     with bench.scene("UCODE-7xm*5", "&mode=field") as scene:
         seen = scene.reader.inventory()

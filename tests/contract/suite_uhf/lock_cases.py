@@ -132,7 +132,7 @@ def a_bank_locked_for_ever_is_written_by_nobody(bench: Bench) -> None:
         _with_passwords(scene)
         link.lock({Area.USER: LockAction.LOCKED_FOREVER, Area.EPC: LockAction.LOCKED_FOREVER}, password=ACCESS)
         held = scene.tag.record()
-        for bank, word in ((Bank.USER, 0), (Bank.EPC, 1)):
+        for bank, word in ((Bank.USER, 0), (Bank.EPC, 2)):
             for password in (bytes(4), ACCESS):
                 with refused(bench.family.locked):
                     link.write(bank, word, b"\xde\xad", password=password, expect_refusal=True)

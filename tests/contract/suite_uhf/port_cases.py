@@ -125,7 +125,6 @@ def a_lost_port_is_a_lost_device_and_found_again_by_the_lasting_reader(bench: Be
         node.symlink_to(sim.path)
 
         def plugged_in_again(_seconds: float) -> None:
-            node.unlink()
             node.symlink_to(sim.path)
 
         with ReconnectingGen2Reader(
@@ -139,6 +138,7 @@ def a_lost_port_is_a_lost_device_and_found_again_by_the_lasting_reader(bench: Be
             order(sim, "port-lost")
             with pytest.raises(DeviceLost):
                 link.read(Bank.USER, 0, 1)
+            node.unlink()  # its number may be another pseudo-terminal's by now
             found = reader.sense()
             assert found is not None
             assert found.uid == sim.field.tags[0].tid
