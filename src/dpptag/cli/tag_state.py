@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from dpptag.cli.output import say
-from dpptag.errors import DeviceError, TagError, TagNotFound
+from dpptag.errors import DeviceError, TagError, TagLost, TagNotFound
 from dpptag.links import TagLink, TagReader
 
 
@@ -25,13 +25,23 @@ def tag_state(state: str) -> Iterator[None]:
 
 
 def sense(reader: TagReader, wait: float) -> TagLink:
-    """The tag in the field, waited for so many seconds. Raises TagNotFound."""
+    """The tag in the field, waited for so many seconds; one that is lost again while it is chosen may come nearer.
+
+    Raises TagNotFound, TagRefused; TagLost where a tag answered to the end and could not be chosen.
+    """
     deadline = time.monotonic() + wait
-    while (link := reader.sense()) is None:
+    while True:
+        try:
+            link = reader.sense()
+        except TagLost:
+            if time.monotonic() >= deadline:
+                raise
+            continue
+        if link is not None:
+            return link
         if time.monotonic() >= deadline:
             raise TagNotFound(
                 f"no tag came to the reader within {wait:g} seconds",
                 action="lay a tag on the reader and call again, or give a longer --wait",
                 tag_state="untouched",
             )
-    return link

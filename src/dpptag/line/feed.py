@@ -7,11 +7,17 @@ from dataclasses import dataclass
 from enum import Enum, unique
 from typing import Final
 
-from dpptag.errors import TagRefused
+from dpptag.errors import TagError, TagLost, TagNak, TagRefused, TagSwapped
 from dpptag.links import TagLink, TagReader
 
 _MISSES_TO_BE_GONE: Final = 2
 """A tag that lies in the field can miss one poll; a second miss in a row means that it was taken away."""
+
+_FAILURES_TO_TELL: Final = 3
+"""A tag on its way in answers and is lost again while its number is read; one that goes on so is told."""
+
+_CROWD: Final = "several-tags"
+"""Code of the refusal of a crowd: who answers first, or not at all, changes from poll to poll. It is told once."""
 
 
 @unique
@@ -31,6 +37,11 @@ class Found:
     link: TagLink | None
     refusal: TagRefused | None
 
+    @property
+    def key(self) -> str:
+        """By which it is known again at the next poll."""
+        return _CROWD if self.refusal is not None and self.refusal.code == _CROWD else self.uid
+
 
 class TagFeed:
     """Polls the reader without sleeping: a poll takes the time that the reader needs to look.
@@ -47,15 +58,21 @@ class TagFeed:
     def next(self, limit: float | None) -> Found | None:
         """The next tag, once the one handled last was taken away; None after ``limit`` seconds without one."""
         started = self._monotonic()
-        misses = 0
+        misses = failures = 0
         self._phase(Phase.WAITING if self._handled is None else Phase.TAKE_AWAY)
         while True:
-            found = self._sense()
-            if found is not None and found.uid != self._handled:
-                self._handled = found.uid
+            try:
+                found = self._sense()
+            except (TagLost, TagNak, TagSwapped) as error:  # something is there
+                failures += 1
+                found = _unread(error) if failures >= _FAILURES_TO_TELL and self._handled is None else None
+            else:
+                failures = 0
+                misses = misses + 1 if found is None else 0
+            if found is not None and found.key != self._handled:
+                self._handled = found.key
                 self._phase(Phase.WORKING)
                 return found
-            misses = misses + 1 if found is None else 0
             if misses == _MISSES_TO_BE_GONE and self._handled is not None:
                 self._handled = None
                 self._phase(Phase.WAITING)
@@ -76,3 +93,15 @@ class TagFeed:
         except TagRefused as refusal:
             return Found(str(refusal.facts.get("chip")), None, refusal)
         return Found(link.uid.hex(), link, None) if link is not None else None
+
+
+def _unread(error: TagError) -> Found:
+    chip = str(error.facts.get("chip", "unknown"))
+    refusal = TagRefused(
+        f"a tag answers, but its chip number cannot be read: {error.message}",
+        code=error.code,
+        action="bring it nearer, or take another tag",
+        chip=chip,
+        tag_state="untouched",
+    )
+    return Found(chip, None, refusal)
