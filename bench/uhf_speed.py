@@ -5,7 +5,8 @@ write, verify, protect, proof. A frame is one command of the host with its answe
 module received, so it is exact and the same in every run. The first round after opening is not counted: some drivers
 ask their module there for what they need to know once.
 
-``frames``: a statement of 84 bytes (DSFID, minimal with a 16-byte digest), policy ``permanent-and-password``.
+``frames``: a statement of 84 bytes (DSFID, minimal with a 16-byte digest), policy ``permanent-and-password``. Its
+``modelled_ms`` is as good as what is known of a module's times: of the M100 and M6e Nano much, of the others little.
 
 ``m100``: the whole bank of 86 bytes. ``modelled_ms`` is the module's time (dpptag.sim.uhf.magicrf_codes, measured on a
 JRD-4035 by M5Stack), every wait that the driver asks for, and the bytes on the wire at 115200 baud, although the
@@ -183,6 +184,7 @@ def counted(stages: dict[str, Spent]) -> dict[str, Any]:
         "stages": {name: dict(sorted(spent.frames.items())) for name, spent in stages.items()},
         "kinds": dict(sorted(every.items())),
         "total": every.total(),
+        "modelled_ms": ms(sum(stages.values(), Spent()).microseconds),
     }
 
 

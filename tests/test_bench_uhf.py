@@ -13,7 +13,7 @@ import pytest
 from tests.line.uhf_rig import LOCK, PASSWORD, UhfRig
 
 BENCH = Path(__file__).parents[1] / "bench"
-TAGS = 250
+TAGS = 200
 
 M100_SENSE = {"inventory": 1, "select_mode": 1, "read": 1, "select": 1}
 MERCURY_ROUND = {"clear_buffer": 1, "inventory": 1, "get_buffer": 1}
