@@ -115,9 +115,12 @@ def _written(tag: Tag, message: bytes) -> dict[str, object]:
 
 
 def _step_value(step: WriteStep) -> dict[str, object]:
-    """``file`` only where the chip has files: an offset says little without it."""
+    """``file`` or ``bank`` only where the chip has several: an offset or word says little without it."""
     where = {} if step.file is None else {"file": f"{step.file:04x}"}
-    return {**where, step.unit: step.at, "data": step.data.hex(), "irreversible": step.irreversible}
+    if step.bank is not None:
+        where["bank"] = step.bank.name
+    data = None if step.secret else step.data.hex()
+    return {**where, step.unit: step.at, "data": data, "irreversible": step.irreversible}
 
 
 def _tag_value(tag: Tag, *, simulated: bool) -> dict[str, object]:

@@ -63,7 +63,10 @@ def version_key(text: str) -> tuple[int, ...]:
 
 
 class FirmwareRange(Table):
-    """What differs from ``first`` to ``last`` version, both included; left out, the range is open at that end."""
+    """What differs from ``first`` to ``last`` version, both included; left out, the range is open at that end.
+
+    A ``last`` of fewer parts than a version has takes in all that begin with it: 1.3.1 holds 1.3.1.2 too.
+    """
 
     first: Version | None = None
     last: Version | None = None
@@ -86,9 +89,13 @@ class FirmwareRange(Table):
 
     def holds(self, version: str) -> bool:
         key = version_key(version)
-        return (self.first is None or key >= version_key(self.first)) and (
-            self.last is None or key <= version_key(self.last)
-        )
+        if self.first is not None and key < version_key(self.first):
+            return False
+        if self.last is None:
+            return True
+        parts = self.last.count(".") + 1
+        zeros = (0,) * parts
+        return (*key, *zeros)[:parts] <= (*version_key(self.last), *zeros)[:parts]
 
 
 RegionName = Annotated[str, Field(pattern=r"^[A-Z]{2}[A-Z0-9]{0,6}(-[A-Z0-9]+)?$")]

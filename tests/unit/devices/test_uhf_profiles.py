@@ -160,7 +160,9 @@ def planted(tmp_path: Path, name: str, old: str, new: str) -> Path:
 
 def test_a_firmware_version_changes_what_differs(tmp_path: Path) -> None:
     nano = PROFILES["uhf-m6e-nano"]
-    assert [found.refused for found in nano.firmware if found.holds("01.03.01.00")] == [True]
+    for prototype in ("01.03.01.00", "01.03.01.02", "01.03.01", "01.02.ff.01"):
+        assert [found.refused for found in nano.firmware if found.holds(prototype)] == [True]
+    assert not any(found.holds("01.03.02.00") for found in nano.firmware)
     assert not any(found.holds("01.07.01.02") for found in nano.firmware)
     path = planted(
         tmp_path,
