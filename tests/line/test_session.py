@@ -449,7 +449,7 @@ def test_a_row_that_does_not_fit_names_chip_and_missing_bytes(tmp_path: Path) ->
 
 def test_the_plan_says_what_the_tags_then_carry(rig: LineRig) -> None:
     job = read_job(rig.folder.job)
-    placement = JobPlan(job).placement(job.rows[0], "NTAG213")
+    placement = JobPlan(job).row_plan(job.rows[0], "NTAG213").placement
     _, told = rig.run()
     with rig.ledger() as ledger:
         row = ledger.rows("battery")[0]
