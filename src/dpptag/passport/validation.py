@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from pydantic import ValidationError
 
-from dpptag.passport.document import JsonObject
+from dpptag.passport.document import MAX_DEPTH, JsonObject
 from dpptag.passport.faults import Fault, Findings
 from dpptag.passport.versions import Version, recognise
 from dpptag.passport.versions.basic import Breaches
@@ -81,8 +81,10 @@ def _cut(document: JsonObject, version: Version) -> JsonObject:
     known = names_of(version)
     left = _ENTRIES
 
-    def copy(value: object) -> object:
+    def copy(value: object, depth: int) -> object:
         nonlocal left
+        if depth > MAX_DEPTH:  # the parser lets no such document in, but a caller may have made one
+            return value
         if isinstance(value, dict):
             unknown = 0
             members: JsonObject = {}
@@ -91,14 +93,14 @@ def _cut(document: JsonObject, version: Version) -> JsonObject:
                     unknown += 1
                     if unknown > _UNKNOWN_MEMBERS:
                         continue
-                members[name] = member if name in _NAME_LISTS else copy(member)
+                members[name] = member if name in _NAME_LISTS else copy(member, depth + 1)
             return members
         if isinstance(value, list):
             taken = value[: min(len(value), left)]
             left -= len(taken)
-            return [copy(one) for one in taken]
+            return [copy(one, depth + 1) for one in taken]
         return value
 
-    copied = copy(document)
+    copied = copy(document, 0)
     assert isinstance(copied, dict)
     return copied

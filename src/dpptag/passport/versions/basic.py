@@ -42,6 +42,7 @@ _AUTHORITY: Final = (
 _URI: Final = re.compile(
     rf"[A-Za-z][A-Za-z0-9+.-]*+:(?://{_AUTHORITY}(?:/{_PATH})?|(?!//){_PATH})(?:\?{_TAIL})?(?:\#{_TAIL})?"
 ).fullmatch
+_LONGEST_ADDRESS: Final = 46  # characters: one more than an IPv6 address with an IPv4 tail has
 _FUTURE_ADDRESS: Final = re.compile(rf"v[0-9A-Fa-f]+\.[{_PLAIN}:]+").fullmatch
 _DATE: Final = re.compile(r"([0-9]{4})-([0-9]{2})-([0-9]{2})").fullmatch
 _TIME: Final = re.compile(
@@ -65,7 +66,7 @@ def is_uri(text: str) -> bool:
     if address is None:
         return True
     try:
-        IPv6Address(address)
+        IPv6Address(address[:_LONGEST_ADDRESS])
     except AddressValueError:
         return _FUTURE_ADDRESS(address) is not None
     return "%" not in address
