@@ -64,7 +64,7 @@ _RATIOS: Final = {
 def topic_code(topic: Topic) -> Topic:
     """The code of a topic that ``topic_with_id`` made; any other topic as it is."""
     code = topic.name
-    if code and topic.id == _TOPICS + quote(code, safe="") and topic.definition is None:
+    if code and topic.id == _topic_id(code) and topic.definition is None:
         return Topic(code, at=topic.at)
     return topic
 
@@ -73,7 +73,7 @@ def topic_with_id(topic: Topic) -> Topic:
     """0.7.0 wants id and name where earlier versions have a code."""
     if topic.code is None or topic.id is not None or topic.name is not None:
         return topic
-    return Topic(id=_TOPICS + quote(topic.code, safe=""), name=topic.code, definition=topic.definition, at=topic.at)
+    return Topic(id=_topic_id(topic.code), name=topic.code, definition=topic.definition, at=topic.at)
 
 
 def metric_name(metric: Performance) -> Performance:
@@ -87,6 +87,10 @@ def metric_with_id(metric: Performance) -> Performance:
     if metric.metric_id is not None or not metric.metric_name:
         return metric
     return replace(metric, metric_id=_named(metric.metric_name))
+
+
+def _topic_id(code: str) -> str:
+    return _TOPICS + quote(code, safe="", errors="surrogatepass")
 
 
 def _named(name: str) -> str:
