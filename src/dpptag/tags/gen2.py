@@ -205,7 +205,8 @@ def _steps(
             )
         )
     if not same_epc:
-        data = pc_for(wanted.epc).to_bytes(WORD, "big") + wanted.epc
+        # No bits may stand behind an EPC (TDS 2.3, 18.1.2), and those of the old one can name a company.
+        data = pc_for(wanted.epc).to_bytes(WORD, "big") + wanted.epc.ljust(len(tag.epc), b"\0")
         steps.append(WriteStep("word", PC_WORD, data, "StoredPC and EPC", bank=Bank.EPC))
     if first != user[:WORD]:
         steps.append(

@@ -256,6 +256,17 @@ def test_a_bare_signature_ends_with_its_first_word() -> None:
         assert tags.read_back(link, tag, bare) == bare
 
 
+@pytest.mark.parametrize("family", ["m100", "mercury", "a0", "uhfreader18"])
+def test_nothing_of_a_longer_epc_is_left_behind_a_shorter_one(family: str) -> None:
+    with field(family=family) as (sim, reader):
+        for epc in (LONG_EPC, EPC):
+            link, tag = linked(reader)
+            tags.write_and_verify(link, tag, content(epc))
+        (chip,) = sim.field.tags
+        assert chip.epc == EPC
+        assert not any(chip.epc_memory[2 + len(EPC) :])
+
+
 def test_the_chip_is_chosen_anew_after_its_epc_changed() -> None:
     with field() as (sim, reader):
         link, tag = linked(reader)
