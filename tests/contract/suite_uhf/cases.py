@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 
-from tests.contract.suite_uhf import field_cases, lock_cases, memory_cases, port_cases
+from tests.contract.suite_uhf import field_cases, lock_cases, memory_cases, mishap_cases, port_cases
 from tests.contract.suite_uhf.bench import Bench
 from tests.contract.suite_uhf.families import CHIPS, Family
 
@@ -55,6 +55,7 @@ MODULE_CASES: Mapping[str, tuple[Case, ...]] = {
         port_cases.a_late_answer_never_answers_the_next_question,
         port_cases.an_answer_that_does_not_come_whole_is_none_and_the_next_one_is_right,
         port_cases.a_round_whose_answer_is_damaged_is_held_again,
+        mishap_cases.no_mishap_makes_an_answer_another_s_or_a_write_done_that_is_not,
     ),
     "port, speed, probe": (
         port_cases.a_lost_port_is_a_lost_device_and_found_again_by_the_lasting_reader,
