@@ -36,7 +36,8 @@ JsonObject = dict[str, object]
 
 _COMPACT_JWS: Final = re.compile(rb"([A-Za-z0-9_-]+)\.([A-Za-z0-9_-]+)\.([A-Za-z0-9_-]*)").fullmatch
 # The closing quote is optional: an open string runs to the end once, instead of being tried again at every quote.
-_STRING_OR_BRACKET: Final = re.compile(r'"(?:[^"\\]|\\.)*+"?|[][{}]', re.DOTALL)
+_STRING: Final = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+"?', re.DOTALL)
+_NO_BRACKET: Final = re.compile(r"[^][{}]++")
 _BOM: Final = b"\xef\xbb\xbf"
 
 
@@ -135,14 +136,15 @@ def parse_object(data: bytes, what: str) -> JsonObject:
 
 def _check_depth(text: str, what: str) -> None:
     """Count before parsing: the parser itself recurses."""
+    if text.count("[") + text.count("{") <= MAX_DEPTH:
+        return
     depth = 0
-    for match in _STRING_OR_BRACKET.finditer(text):
-        mark = match[0]
+    for mark in _NO_BRACKET.sub("", _STRING.sub("", text)):
         if mark in "[{":
             depth += 1
             if depth > MAX_DEPTH:
                 raise PassportError(f"{what} is nested too deeply", code="depth", limit=MAX_DEPTH)
-        elif mark in "]}":
+        else:
             depth -= 1
 
 
