@@ -91,3 +91,57 @@ def test_a_key_that_is_taken_over_again_keeps_its_slot(company: Company) -> None
     assert done.code == 0
     assert [key["slot"] for key in done.json["keys"]] == [3]
     assert DID in done.json["scopes"]
+
+
+# Without keys
+
+
+def test_a_spreadsheet_becomes_passports_that_a_line_job_can_use(tmp_path: Path) -> None:
+    sheets = PHONE.parents[1] / "sheets"
+    arguments = (sheets / "batteries.csv", "--map", sheets / "batteries.toml", "--out", tmp_path / "out", "--json")
+    dry = dpptag("passport", "new", *arguments, "--dry-run")
+    assert (dry.code, dry.json["passports"]) == (0, 2)
+    assert not (tmp_path / "out").exists()
+    assert dpptag("passport", "new", *arguments).code == 0
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == [
+        "LB70B0001.json",
+        "LB70B0002.json",
+        "rows.csv",
+    ]
+    checked = dpptag("passport", "validate", tmp_path / "out" / "LB70B0001.json", "--strict", "--json")
+    assert (checked.code, checked.json["valid"]) == (0, True)
+
+
+def test_faults_are_told_by_their_place_and_exit_with_7(tmp_path: Path) -> None:
+    document = json.loads(PHONE.read_text())
+    del document["credentialSubject"]["idGranularity"]
+    bad = tmp_path / "bad.json"
+    bad.write_text(json.dumps(document))
+    done = dpptag("passport", "validate", bad, "--json")
+    assert (done.code, done.json["valid"]) == (7, False)
+    assert [fault["path"] for fault in done.json["faults"] if fault["severity"] == "error"] == [
+        "$.credentialSubject.idGranularity"
+    ]
+    assert dpptag("passport", "validate", PHONE).code == 0
+
+
+def test_a_passport_is_shown_as_text_as_json_and_as_a_page(tmp_path: Path) -> None:
+    text = dpptag("passport", "show", PHONE)
+    assert "FP3000417" in text.out
+    assert "not signed" in text.out
+    value = dpptag("passport", "show", PHONE, "--json").json
+    assert value["version"] == "0.7.0"
+    assert [section["title"] for section in value["sections"]][:2] == ["Passport", "Product"]
+    page = tmp_path / "page.html"
+    assert dpptag("passport", "show", PHONE, "--html", page).code == 0
+    assert sha256(PHONE.read_bytes()).hex() in page.read_text()
+
+
+def test_a_conversion_lists_what_it_could_not_carry_and_never_goes_down(tmp_path: Path) -> None:
+    laptop, out = PHONE.with_name("laptop-battery.json"), tmp_path / "out.json"
+    done = dpptag("passport", "convert", laptop, "--to", "0.7.0", "--out", out, "--json")
+    assert (done.code, done.json["from"], done.json["to"]) == (0, "0.6.0", "0.7.0")
+    assert dpptag("passport", "validate", out).code == 0
+    down = dpptag("passport", "convert", PHONE, "--to", "0.6.0", "--out", tmp_path / "down.json", "--json")
+    assert (down.code, down.error["code"]) == (7, "no-way-down")
+    assert not (tmp_path / "down.json").exists()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import asdict
 from pathlib import Path
 
 import click
@@ -17,16 +19,139 @@ from dpptag.cli.options import (
     write_file,
 )
 from dpptag.cli.output import emit, emit_json, facts, one_line, say
+from dpptag.crypto import sha256
+from dpptag.errors import EXIT_INPUT, EXIT_OK
 from dpptag.passport.credentials import CredentialReport, judge_passport
-from dpptag.passport.document import MAX_BYTES
+from dpptag.passport.document import MAX_BYTES, read_document
 from dpptag.passport.sealing import Form, seal
 
+SHEET_LIMIT = 64 * 1024 * 1024
 _document = click.argument("document", type=path_type())
 
 
 @click.group("passport")
 def command() -> None:
-    """Digital product passports: sign and verify them."""
+    """Digital product passports: make, check, show, convert, sign and verify them. Touches no network."""
+
+
+@command.command()
+@_document
+@click.option("--strict", is_flag=True, help="Refuse also what the standard forbids and the schema lets pass.")
+@json_option
+def validate(document: Path, strict: bool, as_json: bool) -> int:
+    """Tell every fault of a passport by its place. Exit code 0 without errors, 7 with any."""
+    from dpptag.passport.validation import has_errors
+    from dpptag.passport.validation import validate as faults_of
+
+    credential = read_document(read_file(document, "passport", MAX_BYTES)).credential
+    faults = faults_of(credential, strict=strict)
+    failed = has_errors(faults)
+    if as_json:
+        emit_json({"valid": not failed, "faults": [asdict(fault) for fault in faults]})
+    else:
+        for fault in faults:
+            sign = "✘" if fault.severity == "error" else "!"
+            emit(f"{sign} {fault.path}: {fault.text}" + (f"\n    {fault.hint}" if fault.hint else ""))
+        say(f"{document}: {'NOT valid' if failed else 'valid'}, {len(faults)} faults and warnings")
+    return EXIT_INPUT if failed else EXIT_OK
+
+
+@command.command()
+@_document
+@click.option("--html", type=path_type(), help="Write one HTML page instead, with charts; it loads nothing.")
+@json_option
+def show(document: Path, html: Path | None, as_json: bool) -> None:
+    """Show a passport of any UNTP version for people: nothing dropped, nothing checked."""
+    from dpptag.passport.outline import outline
+    from dpptag.passport.page import html_page
+    from dpptag.passport.read_untp import read_internal
+
+    content = read_file(document, "passport", MAX_BYTES)
+    read = read_document(content)
+    passport = read_internal(read)
+    secured = (
+        "not signed" if read.secured == "none" else f"says it is signed ({read.secured}), which nobody checked here"
+    )
+    footer = f"UNTP {passport.version}; {secured}; SHA-256 of the document {sha256(content).hex()}"
+    sections = outline(passport)
+    if html is not None:
+        write_file(html, "page", html_page(passport, footer).encode())
+        say(f"wrote {html}")
+    if as_json:
+        values = [{"title": one.title, "lines": [line._asdict() for line in one.lines]} for one in sections]
+        emit_json({"version": passport.version, "secured": read.secured, "sections": values})
+    elif html is None:
+        for section in sections:
+            emit(f"\n{section.title.upper()}")
+            for line in section.lines:
+                emit(f"  {line.label:28} {one_line(line.text)}")
+        emit(f"\n{footer}")
+
+
+@command.command()
+@_document
+@click.option("--to", type=click.Choice(["0.6.0", "0.6.1", "0.7.0"]), required=True, help="UNTP version to write.")
+@click.option("--out", type=path_type(), required=True, help="File for the converted passport, unsigned.")
+@json_option
+def convert(document: Path, to: str, out: Path, as_json: bool) -> None:
+    """Write a passport in another UNTP version, unsigned, and list what could not be carried."""
+    from dpptag.passport.convert import convert as converted_to
+
+    found = converted_to(read_document(read_file(document, "passport", MAX_BYTES)), to)
+    write_file(out, "passport", _json_bytes(found.document))
+    if as_json:
+        dropped = [asdict(one) for one in found.dropped]
+        notes = [asdict(one) for one in found.notes]
+        emit_json({"out": str(out), "from": found.source, "to": to, "dropped": dropped, "notes": notes})
+        return
+    for one in found.dropped:
+        emit(f"not carried: {one.path}: {one.why}")
+    for note in found.notes:
+        say(f"note: {note.path}: {note.text}")
+    say(f"wrote {out}: UNTP {found.source} to {to}, {len(found.dropped)} members not carried; unsigned")
+
+
+@command.command()
+@click.argument("rows", type=path_type())
+@click.option("--map", "column_map", type=path_type(), required=True, help="Column map, TOML; see passport targets.")
+@click.option("--out", type=path_type(), required=True, help="Folder for the passports and the rows of a line job.")
+@click.option("--dry-run", is_flag=True, help="Check every row and write nothing.")
+@json_option
+def new(rows: Path, column_map: Path, out: Path, dry_run: bool, as_json: bool) -> None:
+    """Make a passport of each row of a CSV or XLSX file; all rows are checked before the first is written."""
+    from dpptag.passport.make import make_passports, write_passports
+
+    made = make_passports(
+        column_map.name, read_file(column_map, "column map"), rows.name, read_file(rows, "rows", SHEET_LIMIT)
+    )
+    if not dry_run:
+        write_passports(made, out)
+    dropped = [{"line": one.line, **asdict(lost)} for one in made for lost in one.dropped]
+    if as_json:
+        files = [one.file for one in made]
+        emit_json({"passports": len(made), "out": None if dry_run else str(out), "files": files, "dropped": dropped})
+        return
+    for lost in dropped:
+        emit(f"line {lost['line']}: not carried: {lost['path']}: {lost['why']}")
+    done = "all checked; nothing was written" if dry_run else f"written to {out}, with rows.csv for a line job"
+    say(f"{len(made)} passports {done}")
+
+
+@command.command()
+@json_option
+def targets(as_json: bool) -> None:
+    """What a column map can name, by the groups of an electronic product's passport."""
+    from dpptag.passport.column_map import TARGETS
+
+    if as_json:
+        emit_json({group: list(names) for group, names in TARGETS.items()})
+        return
+    for group, names in TARGETS.items():
+        emit(f"{group}: {', '.join(names)}")
+
+
+def _json_bytes(document: object) -> bytes:
+    return (json.dumps(document, indent=2, ensure_ascii=False) + "\n").encode()
 
 
 @command.command()

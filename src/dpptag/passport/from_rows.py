@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Final, TypeVar
 
@@ -12,6 +12,7 @@ from dpptag.codec.digital_link import gtin14, percent_encode
 from dpptag.errors import LinkError, PassportError
 from dpptag.passport.column_map import ColumnMap, filled
 from dpptag.passport.internal import (
+    Characteristics,
     Circularity,
     Claim,
     Classification,
@@ -41,12 +42,15 @@ from dpptag.passport.internal import (
 from dpptag.passport.spreadsheet import SheetRow
 
 _GTIN_SCHEME: Final = Scheme(id="https://id.gs1.org/01/", name="Global Trade Identification Number (GTIN)")
+_CPC: Final = Scheme(
+    id="https://unstats.un.org/unsd/classifications/Econ/cpc/", name="UN Central Product Classification (CPC)"
+)
 _NUMBER: Final = re.compile(r"-?[0-9]{1,15}(?:\.[0-9]{1,15})?")
 _COUNTRY: Final = re.compile(r"[A-Z]{2}")
 _SHA256: Final = re.compile(r"[0-9A-Fa-f]{64}")
 _TRUE, _FALSE = frozenset(("true", "yes", "1", "x")), frozenset(("false", "no", "0"))
-_ENERGY: Final = Topic(code="environment.energy", name="environment.energy")
-_COMPLIANCE: Final = Topic(code="governance.compliance", name="governance.compliance")
+_ENERGY_TOPIC: Final = "https://vocabulary.uncefact.org/conformity-topic/energy-optimization"
+"""As the samples of UNTP 0.7.0 write it; a list of its topics was not found, so others are the map's to name."""
 _MASS_UNIT: Final = "KGM"
 
 T = TypeVar("T")
@@ -103,7 +107,7 @@ class _Row:
             product=self._product(product_id, gtin),
             granularity=Granularity(level),
             id=passport_id,
-            name=self._text("title") or self._title(gtin, serial),
+            name=None if self._old else self._text("title") or self._title(gtin, serial),
             issuer=Issuer(id=self._text("issuer.id", required=True), name=self._text("issuer.name", required=True)),
             valid_from=self._as("valid.from", _instant, required=True),
             valid_until=self._as("valid.until", _instant),
@@ -119,6 +123,11 @@ class _Row:
         return MadePassport(self._row.line, file, passport, gtin, serial, batch)
 
     # Values
+
+    @property
+    def _old(self) -> bool:
+        """0.6: what that version names otherwise, or has no place for, is then said in its own way."""
+        return self._map.passport.version != "0.7.0"
 
     def _text(self, target: str, *, required: bool = False) -> str | None:
         value = self._values.get(target)
@@ -167,9 +176,10 @@ class _Row:
         return Product(
             id=product_id,
             name=self._text("name", required=True),
-            registered_id=gtin,
+            registered_id=gtin if self._old else None,
             scheme=_GTIN_SCHEME,
-            model_number=self._text("model"),
+            model_number=None if self._old else self._text("model"),
+            characteristics=self._characteristics(),
             batch=self._text("batch"),
             serial=self._text("serial"),
             description=self._text("description"),
@@ -187,8 +197,13 @@ class _Row:
         scheme = self._text("category.scheme", required=True)
         name = self._text("category.name", required=True)
         scheme_name = self._text("category.scheme_name", required=True)
-        found = f"{(scheme or '').rstrip('/')}/{percent_encode(code)}"
+        found = f"{(scheme or '').rstrip('/')}/{percent_encode(code)}" if self._old else None
         return Classification(code=code, name=name, scheme_id=scheme, scheme_name=scheme_name, id=found)
+
+    def _characteristics(self) -> Characteristics | None:
+        """0.6 has no model number: it goes where an industry's own members go."""
+        model = self._text("model")
+        return Characteristics(members={"modelNumber": model}) if model and self._old else None
 
     def _party(self, head: str) -> Party | None:
         party_id = self._text(f"{head}.id")
@@ -228,12 +243,9 @@ class _Row:
         return found
 
     def _material_type(self, head: str, code: str) -> Classification:
-        scheme = "https://unstats.un.org/unsd/classifications/Econ/cpc/"
         name = self._text(f"{head}.type.name", required=True)
-        found = f"{scheme}{percent_encode(code)}"
-        return Classification(
-            code=code, name=name, scheme_id=scheme, scheme_name="UN Central Product Classification", id=found
-        )
+        found = f"{_CPC.id}{percent_encode(code)}" if self._old else None
+        return Classification(code=code, name=name, scheme_id=_CPC.id, scheme_name=_CPC.name, id=found)
 
     def _energy_claims(self, passport_id: str) -> list[Claim]:
         claims = []
@@ -244,25 +256,23 @@ class _Row:
             if value is None and grade is None:
                 self._faults.append(f"{head}: neither value nor class")
             measure = None if value is None else Measure(value=value, unit=self._text(f"{head}.unit", required=True))
-            standard, evidence = self._text(f"{head}.standard"), self._text(f"{head}.evidence")
+            standard, name = self._text(f"{head}.standard"), self._text(f"{head}.standard.name")
+            by = self._party(f"{head}.standard_by")
+            rule = Standard(id=standard, name=name or standard, issuing_party=by) if standard else None
+            performance = Performance(
+                metric_id=None if self._old else f"{passport_id}#energy-{number}-metric",
+                metric_name=metric,
+                measure=measure,
+                score=Score(code=grade) if grade else None,
+            )
+            claim = self._claim(head, f"{passport_id}#energy-{number}", metric, "environment.energy")
             claims.append(
-                Claim(
-                    id=f"{passport_id}#energy-{number}",
-                    name=metric,
-                    topics=(_ENERGY,),
-                    standards=(Standard(id=standard, name=standard),) if standard else (),
-                    criteria=(Criterion(id=standard, name=standard),) if standard else (),
-                    date=self._as(f"{head}.date", _day),
-                    values=(
-                        Performance(
-                            metric_id=f"{passport_id}#energy-{number}-metric",
-                            metric_name=metric,
-                            measure=measure,
-                            score=Score(code=grade) if grade else None,
-                        ),
-                    ),
-                    conforms=True,
-                    evidence=(Link(url=evidence, name=f"Evidence: {metric}"),) if evidence else (),
+                replace(
+                    claim,
+                    standards=(rule,) if rule and (by or not self._old) else (),
+                    criteria=() if self._old or not standard else (Criterion(id=standard, name=name or standard),),
+                    values=(performance,),
+                    conforms=True if self._old else None,
                 )
             )
         return claims
@@ -272,32 +282,48 @@ class _Row:
         for number in self._numbered("compliance"):
             head = f"compliance.{number}"
             name = self._text(f"{head}.name", required=True)
-            regulation, regulation_id = self._text(f"{head}.regulation"), self._text(f"{head}.regulation_id")
-            evidence, digest = self._text(f"{head}.evidence"), self._as(f"{head}.evidence_sha256", _sha256)
-            conforms = self._as(f"{head}.conforms", _flag)
-            link = Link(url=evidence, name=f"Evidence: {name}", digest=digest) if evidence else None
-            rule = Regulation(id=regulation_id, name=regulation) if regulation or regulation_id else None
-            said = "conforms" if conforms is not False else "does not conform"
+            regulation, rule_id = self._text(f"{head}.regulation"), self._text(f"{head}.regulation_id")
+            by = self._party(f"{head}.regulation_by")
+            conforms = self._as(f"{head}.conforms", _flag) is not False
+            rule = Regulation(id=rule_id, name=regulation or name, administered_by=by) if rule_id else None
+            performance = Performance(
+                metric_id=f"{passport_id}#compliance-{number}-metric",
+                metric_name=name,
+                score=Score(code="conforms" if conforms else "does not conform"),
+            )
+            claim = self._claim(head, f"{passport_id}#compliance-{number}", name, "governance.compliance")
             claims.append(
-                Claim(
-                    id=f"{passport_id}#compliance-{number}",
-                    name=name,
-                    topics=(_COMPLIANCE,),
-                    regulations=(rule,) if rule else (),
-                    criteria=(Criterion(id=regulation_id, name=regulation or name),) if regulation_id else (),
-                    date=self._as(f"{head}.date", _day),
-                    values=(
-                        Performance(
-                            metric_id=f"{passport_id}#compliance-{number}-metric",
-                            metric_name=name,
-                            score=Score(code=said),
-                        ),
-                    ),
-                    conforms=conforms is not False,
-                    evidence=(link,) if link else (),
+                replace(
+                    claim,
+                    regulations=(rule,) if rule and (by or not self._old) else (),
+                    criteria=() if self._old or not rule_id else (Criterion(id=rule_id, name=regulation or name),),
+                    values=() if self._old else (performance,),
+                    conforms=conforms if self._old else None,
                 )
             )
         return claims
+
+    def _claim(self, head: str, claim_id: str, name: str | None, topic: str) -> Claim:
+        """What every claim has. 0.6 knows topics by a code, 0.7.0 by an id, and asks for a date and a criterion."""
+        evidence, digest = self._text(f"{head}.evidence"), self._as(f"{head}.evidence_sha256", _sha256)
+        link = Link(url=evidence, name=f"Evidence: {name}", digest=digest) if evidence else None
+        rule = "standard" if head.startswith("energy") else "regulation_id"
+        if not self._old:
+            self._text(f"{head}.date", required=True)
+            self._text(f"{head}.{rule}", required=True)
+        energy = head.startswith("energy")
+        topic_id = self._text(f"{head}.topic.id", required=not self._old and not energy) or _ENERGY_TOPIC
+        known = Topic(code=topic) if self._old else Topic(id=topic_id, name=self._text(f"{head}.topic.name") or topic)
+        rule_name = self._text(f"{head}.regulation") or self._text(f"{head}.{rule}")
+        described = f"{name} ({rule_name})" if rule_name else name
+        return Claim(
+            id=claim_id,
+            name=None if self._old else name,
+            description=described if self._old else None,
+            topics=(known,),
+            date=self._as(f"{head}.date", _day),
+            evidence=(link,) if link else (),
+        )
 
     def _emissions(self) -> Emissions | None:
         footprint = self._as("emissions.footprint", _number)
