@@ -130,6 +130,8 @@ class UhfScan:
 
     def _judged(self, tag: Gen2Tag, sighting: Sighting, seen: _Seen) -> Report:
         report = judge_uhf(tag.epc, tag.user, tag.uid, self._trust, self._today())[0]
+        if report.identity is None:
+            report = report._replace(identity=tag.epc.hex())  # all that tells chips without a number apart
         if sighting.replies > 1 or len(seen.chips) > 1:
             twin = "another tag in the field has the same EPC"
             report = report._replace(warnings=(*report.warnings, twin))
