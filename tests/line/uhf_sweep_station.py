@@ -107,6 +107,7 @@ class Station:
                 yield module
             finally:
                 run.commands = module.host_commands
+                module.field.power(False)  # the tag is taken away: a weak cell keeps its word no longer
 
     @contextlib.contextmanager
     def reader(self, query: str, run: Run, look: Look, trace: Trace | None = None) -> Iterator[TagReader]:
@@ -134,6 +135,7 @@ class Station:
             ended = child[0].end()
             if ended.code == -signal.SIGKILL:
                 module.unused.wait(10)
+            module.field.power(False)
             return ended
 
 
