@@ -283,20 +283,19 @@ def performance(sheet: Sheet, value: Performance, path: str) -> JsonObject | Non
     metric = None
     if told.metric_id is not None or told.metric_name is not None:
         place = f"{at}.metric"
-        members = {
+        named = {
             "type": ["PerformanceMetric"],
             "id": sheet.uri(place, "id", told.metric_id),
             "name": told.metric_name,
         }
-        metric = sheet.make(place, members, ("id", "name"), is_open=True)
-    return sheet.make(
-        at,
-        {
-            "metric": metric,
-            "measure": maybe(sheet, value.measure, f"{at}.measure", measure),
-            "score": maybe(sheet, value.score, f"{at}.score", score),
-        },
-    )
+        metric = sheet.make(place, named, ("id", "name"), is_open=True)
+    members = {
+        "metric": metric,
+        "measure": maybe(sheet, value.measure, f"{at}.measure", measure),
+        "score": maybe(sheet, value.score, f"{at}.score", score),
+    }
+    # A measure without its metric says nothing, and the schema refuses it; a score may stand alone.
+    return sheet.make(at, members, ("metric",) if members["measure"] is not None else ())
 
 
 def score(sheet: Sheet, value: Score, path: str) -> JsonObject | None:
