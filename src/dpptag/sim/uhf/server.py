@@ -187,7 +187,11 @@ class SimulatedModule:
             raise
 
     def _client_gone(self) -> None:
-        """The client closed the port or died, or the port is gone. The module itself notices nothing."""
+        """The client closed the port or died, or the port is gone. The module itself notices nothing.
+
+        What the client left unread would else be the first that the next one hears.
+        """
+        termios.tcflush(self._master, termios.TCOFLUSH)
         self.module.reset()
         self._commands.client_gone()
         self.unused.set()
