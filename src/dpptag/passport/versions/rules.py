@@ -7,6 +7,7 @@ Verifiable Credentials Data Model 2.0, GS1 Digital Link. One walk over the docum
 from __future__ import annotations
 
 import re
+from collections import deque
 from collections.abc import Callable
 from datetime import datetime
 from functools import cache
@@ -26,10 +27,12 @@ from dpptag.passport.versions.words import renamed_hint
 
 _FREE: Final = frozenset({"characteristics", "proof", "@context"})
 """Members whose content belongs to an industry or to another standard."""
+_HOLDERS: Final = (dict, list)
 _GTIN_RUN: Final = re.compile(r"[0-9]{8,14}(?![0-9])").match
 
-# A place is its parent's place and the last step; the root's is None. Only a place with a fault is ever spelt out.
-Place = tuple["Place | None", str | int] | None
+# A value, the place that holds it, and the step from there; the root is held by none. Only a place with a fault is ever
+# spelt out.
+Place = tuple[object, "Place | None", str | int]
 Check = Callable[[object, JsonObject, Place, Findings, Version], None]
 
 
@@ -42,27 +45,26 @@ def examine(credential: JsonObject, version: Version, findings: Findings) -> Non
         _envelope(credential, version, findings)
     _product(credential, version, findings)
     checks = _checks(version)
-    stack: list[tuple[object, Place]] = [(credential, None)]
-    while stack:
-        here, place = stack.pop()
-        inner: list[tuple[object, Place]] = []
+    queue: deque[Place] = deque([(credential, None, "")])
+    while queue:
+        place = queue.popleft()
+        here = place[0]
         if isinstance(here, dict):
             for name, member in here.items():
-                check = checks.get(name)
-                if check is not None:
-                    check(member, here, (place, name), findings, version)
-                if isinstance(member, (dict, list)) and name not in _FREE:
-                    inner.append((member, (place, name)))
+                if name in checks:
+                    checks[name](member, here, (member, place, name), findings, version)
+                if isinstance(member, _HOLDERS) and name not in _FREE:
+                    queue.append((member, place, name))
         elif isinstance(here, list):
-            inner = [(one, (place, at)) for at, one in enumerate(here) if isinstance(one, (dict, list))]
-        stack.extend(reversed(inner))
+            queue.extend((one, place, at) for at, one in enumerate(here) if isinstance(one, _HOLDERS))
 
 
 def spelt(place: Place) -> str:
     steps: list[str | int] = []
-    while place is not None:
-        place, step = place
-        steps.append(step)
+    holder = place[1]
+    while holder is not None:
+        steps.append(place[2])
+        place, holder = holder, holder[1]
     return json_path(reversed(steps))
 
 
@@ -228,10 +230,9 @@ _SHARES: Final = (
 
 
 def _renamed(member: object, holder: JsonObject, place: Place, findings: Findings, version: Version) -> None:
-    assert place is not None
     path = spelt(place)
     if not findings.has(path):
-        name = str(place[1])
+        name = str(place[2])
         text = f"{shown(name)} is a name of another version, and is not understood in UNTP {version}"
         findings.doubt(path, "other-version", text, renamed_hint(name, version))
 
