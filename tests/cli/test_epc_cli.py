@@ -158,7 +158,7 @@ REFUSED = [
     (("decode", "000000000000000000000000"), 7, "epc-unprogrammed"),
     (("decode", "311BA1B300CE0A6A83000000"), 7, "epc-unknown-header"),
     (("decode", ""), 7, "epc-length"),
-    (("decode", "hello"), 7, "scheme"),
+    (("decode", "hello"), 7, "epc-form"),
     (("encode", *ITEM, "--scheme", "SGTIN-96"), 7, "company-prefix-digits"),
     (("encode", "--gtin", GTIN, "--serial", "007", "--scheme", "SGTIN-96", "--prefix-digits", "7"), 7, "epc-scheme"),
     (("encode", "--urn", "urn:epc:tag:sgtin-96:1.9520123.045678.007"), 7, "epc-scheme"),
@@ -175,3 +175,10 @@ REFUSED = [
 def test_a_refusal_has_its_exit_code_and_name(arguments: tuple[str, ...], code: int, name: str) -> None:
     done = dpptag("epc", *arguments, "--json")
     assert (done.code, done.error["code"]) == (code, name)
+
+
+@pytest.mark.parametrize("text", ["zz", "3074 257B gtin", "URN:EPC:ID:SGTIN:0614141.112345.400", "gtin/1"])
+def test_a_text_that_is_no_form_of_an_epc_is_told_which_forms_there_are(text: str) -> None:
+    error = dpptag("epc", "decode", text, "--json").error
+    assert (error["exit_code"], error["code"]) == (7, "epc-form")
+    assert "urn:epc:" in error["action"]

@@ -121,6 +121,12 @@ def decode(
         value, data = _read_hex(text)
         _show(value, data, None, (), as_json=as_json)
         return
+    if not epc.startswith(("urn:", "(")) and not epc.lower().startswith(("https:", "http:")):
+        raise LinkError(
+            f"no form of an EPC: {epc[:80]!r}",
+            code="epc-form",
+            action="give hex, urn:epc:..., https://.../01/GTIN/21/SERIAL, or '(01)GTIN(21)SERIAL'",
+        )
     _check_options(chosen, prefix_digits, host, date)
     item = _read_link(epc, chosen, host) if not epc.startswith(("urn:", "(")) else read_item(epc)
     _show_planned(item, chosen, scheme_filter, prefix_digits, host, date, chip, epc_bits, as_json)
