@@ -11,7 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
+from bench.passport_validation import passports
 from dpptag.errors import PassportError
+from dpptag.passport.validation import validate
 from dpptag.passport.versions import CONTEXTS, VCDM_2, Version, recognise
 from dpptag.passport.versions.basic import is_date, is_time, is_uri
 from dpptag.passport.versions.models import all_faults
@@ -255,3 +257,11 @@ def test_a_model_is_built_once(version: Version) -> None:
 
 def test_no_schema_file_is_committed() -> None:
     assert not [path for path in Path(ROOT, "src").rglob("*.json") if b"json-schema.org" in path.read_bytes()]
+
+
+def test_the_passports_of_the_bench_are_sound() -> None:
+    for version, data in passports(6):
+        document = json.loads(data)
+        assert recognise(document) is version
+        assert validate(document, strict=True) == ()
+        assert schema_outcome(version, document) == PASSES
