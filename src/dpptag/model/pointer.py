@@ -15,10 +15,10 @@ class PassportPointer:
     product_name: str
     issuer_name: str | None
     granularity: str
-    """``item``, ``batch`` or ``model``."""
+    """``item``, ``batch`` or ``model``: as the passport states, or derived from its product id where it does not."""
     digest: bytes
     media_type: str
-    """What label 259 of a ``full`` statement says: ``application/vc`` or ``application/vc+jwt``."""
+    """What label 259 of a ``full`` statement says: ``application/vc``, ``application/vc+jwt`` or ``+cose``."""
     untp_version: str
     secured: str = "none"
-    """How the document claims to be signed, which nobody has checked: ``vc+jwt``, ``proof`` or ``none``."""
+    """How it claims to be signed, which nobody has checked: ``vc+jwt``, ``vc+cose``, ``proof`` or ``none``."""

@@ -19,9 +19,11 @@ _URI: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:(?:[A-Za-z0-9._~:/?#\[\]@!$&'
 
 
 def read_passport(data: bytes) -> PassportPointer:
-    """The pointer of a UNTP 0.6.0 or 0.7.0 passport, a JSON file or a compact ``vc+jwt``, exactly as issued.
+    """The pointer of a UNTP passport of any released version, in JSON or any envelope, exactly as issued.
 
-    The passport's own signature or proof is not checked; ``PassportPointer.secured`` says which it claims to have.
+    A version that states no granularity (0.3.0 to 0.4.0; from 0.4.1 to 0.6.1 it may be left out) has the one that its
+    product id names; without a Digital Link, the one that its serial or batch number implies. The passport's own
+    signature or proof is not checked; ``PassportPointer.secured`` says which it claims to have.
     Raises PassportError; beside the codes of ``document`` and ``untp``: ``identity`` (the product id is no URI, or
     a wrong GS1 Digital Link, then with fact ``link_code``), ``serial-mismatch``, ``batch-mismatch``,
     ``granularity-mismatch``, ``serial-missing`` (UNTP DPP-01).
@@ -89,7 +91,7 @@ def _agreed(what: str, stated: str | None, linked: str | None) -> str | None:
 
 
 def _granularity(product: UntpProduct, link: DigitalLink | None, serial: str | None, batch: str | None) -> str:
-    """The stated level, which a Digital Link must bear out (DPP-01); derived where 0.6.0 states none."""
+    """The stated level, which a Digital Link must bear out (DPP-01); derived where the passport states none."""
     if link is None:
         return product.level or ("item" if serial else "batch" if batch else "model")
     if product.level is not None and product.level != link.granularity:

@@ -1,8 +1,8 @@
-"""UNTP product passports 0.6.0 and 0.7.0: where each version keeps what a tag needs.
+"""What of a UNTP product passport reaches a tag, and where each version from 0.3.0 to 0.7.0 keeps it.
 
-The version is chosen by ``@context[1]`` and nothing else: the shapes of neighbouring versions overlap. This is no
-schema validation; only the fields that reach a tag are read, and those strictly. An additional version is one row in
-``VERSIONS``.
+The version is chosen by ``versions.recognise``, by ``@context[1]`` and nothing else. This is no schema validation; only
+the few fields that reach a tag are read, and those strictly: a wrong one is an error here, where ``read_untp`` keeps it
+as unknown.
 """
 
 from __future__ import annotations
@@ -13,35 +13,38 @@ from typing import Final
 
 from dpptag.errors import PassportError
 from dpptag.passport.document import JsonObject
+from dpptag.passport.versions import PASSPORT_TYPE, VCDM_2, Version, recognise
 
-VCDM_2: Final = "https://www.w3.org/ns/credentials/v2"
 _MAX_TEXT: Final = 1000  # characters of a name; more than any display or event shows
 LEVELS: Final = ("item", "batch", "model")
+_SUBJECT: Final = "credentialSubject"
 
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """Paths of names from the credential down; the names differ between versions, the meaning does not."""
+    """Paths of names from the credential down; the names differ between versions, the meaning does not.
 
-    version: str
+    ``level`` is None where a version does not state the granularity.
+    """
+
     product: tuple[str, ...]
-    serial: str
-    level: tuple[str, ...]
+    level: tuple[str, ...] | None
+    name: str = "name"
+    serial: str = "serialNumber"
 
 
-VERSIONS: Final = {
-    "https://test.uncefact.org/vocabulary/untp/dpp/0.6.0/": Shape(
-        "0.6.0",
-        product=("credentialSubject", "product"),
-        serial="serialNumber",
-        level=("credentialSubject", "granularityLevel"),
-    ),
-    "https://vocabulary.uncefact.org/untp/0.7.0/context/": Shape(
-        "0.7.0",
-        product=("credentialSubject",),
-        serial="itemNumber",
-        level=("credentialSubject", "idGranularity"),
-    ),
+_FLAT: Final = Shape((_SUBJECT,), (_SUBJECT, "granularityLevel"))
+_NESTED: Final = Shape((_SUBJECT, "product"), (_SUBJECT, "granularityLevel"))
+SHAPES: Final = {
+    Version.V0_3_0: Shape((), None, name="productName"),
+    Version.V0_3_10: Shape((_SUBJECT,), None),
+    Version.V0_4_0: Shape((_SUBJECT,), None),
+    Version.V0_4_1: _FLAT,
+    Version.V0_4_2: _FLAT,
+    Version.V0_5_0: _FLAT,
+    Version.V0_6_0: _NESTED,
+    Version.V0_6_1: _NESTED,
+    Version.V0_7_0: Shape((_SUBJECT,), (_SUBJECT, "idGranularity"), serial="itemNumber"),
 }
 
 
@@ -60,51 +63,44 @@ class UntpProduct:
 
 def read_product(credential: JsonObject) -> UntpProduct:
     """Raises PassportError: ``unknown-version``, ``enveloped``, ``not-a-passport``, ``field``."""
-    shape = _shape_of(credential)
+    version = recognise(credential)
+    shape = SHAPES[version]
+    if version is not Version.V0_3_0:
+        _check_envelope(credential, version)
     product = _object(credential, shape.product)
-    level = _text(credential, shape.level)
-    if level is not None and level not in LEVELS:
+    level = _text(credential, shape.level) if shape.level else None
+    if shape.level and level is not None and level not in LEVELS:
         raise _field_error(shape.level, f"is {level[:40]!r}, not one of {', '.join(LEVELS)}")
     return UntpProduct(
-        version=shape.version,
+        version=str(version),
         identity=_required(product, (*shape.product, "id")),
-        name=_required(product, (*shape.product, "name")),
+        name=_required(product, (*shape.product, shape.name)),
         serial=_own_text(product, (*shape.product, shape.serial)),
         batch=_own_text(product, (*shape.product, "batchNumber")),
         level=level,
-        issuer_name=_text(credential, ("issuer", "name")),
+        # The bare product of 0.3.0 has no issuer.
+        issuer_name=None if version is Version.V0_3_0 else _text(credential, ("issuer", "name")),
     )
 
 
-def _shape_of(credential: JsonObject) -> Shape:
-    contexts = credential.get("@context")
+def _check_envelope(credential: JsonObject, version: Version) -> None:
+    """The first context and the types, which every version from 0.3.10 on requires."""
+    contexts = credential["@context"]
+    first = contexts[0] if isinstance(contexts, list) else contexts
+    if first != VCDM_2:
+        raise PassportError(
+            f"no credential of data model 2.0: @context starts with {str(first)[:200]!r}",
+            code="unknown-version",
+            action="have the passport issued with the W3C context first",
+            found=str(first)[:200],
+        )
     types = credential.get("type")
     if isinstance(types, str):
         types = [types]
-    if isinstance(types, list) and "EnvelopedVerifiableCredential" in types:
+    if not isinstance(types, list) or not {PASSPORT_TYPE, "VerifiableCredential"} <= _strings(types):
         raise PassportError(
-            "this is an envelope round a credential, not the credential itself",
-            code="enveloped",
-            action="give the vc+jwt that its data: URL holds, as a file of its own",
+            f"a UNTP {version} credential, but no {PASSPORT_TYPE}", code="not-a-passport", found=str(types)[:200]
         )
-    found = contexts[1] if isinstance(contexts, list) and len(contexts) > 1 else None
-    shape = VERSIONS.get(found) if isinstance(found, str) and contexts[0] == VCDM_2 else None  # type: ignore[index]
-    if shape is None:
-        shown = str(contexts if found is None else found)[:200]
-        raise PassportError(
-            f"no UNTP version known here: @context[1] is {shown!r}" if found else f"no UNTP context in {shown!r}",
-            code="unknown-version",
-            action=f"have the passport issued as UNTP {' or '.join(shape.version for shape in VERSIONS.values())}",
-            found=shown,
-        )
-    # From 0.7.0 on one context serves every kind of UNTP credential, so the type has to tell.
-    if not isinstance(types, list) or not {"DigitalProductPassport", "VerifiableCredential"} <= _strings(types):
-        raise PassportError(
-            f"a UNTP {shape.version} credential, but no DigitalProductPassport",
-            code="not-a-passport",
-            found=str(types)[:200],
-        )
-    return shape
 
 
 def _strings(values: list[object]) -> set[str]:

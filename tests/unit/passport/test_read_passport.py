@@ -10,6 +10,8 @@ from jsonschema import Draft202012Validator, FormatChecker
 
 from dpptag.errors import PassportError
 from dpptag.passport import digest_multibase, read_passport
+from dpptag.passport.untp import SHAPES
+from dpptag.passport.versions import Version
 from tests.needs import ROOT
 from tests.vectors import vector_path
 
@@ -130,22 +132,95 @@ def test_the_derived_060_sample_contradicts_itself_and_is_refused() -> None:
     assert caught.value.facts == {"stated": "12345678", "linked": "12345"}
 
 
-@pytest.mark.parametrize(
-    "sample",
-    [
-        "0.3.10/DigitalProductPassport.json",
-        "0.4.2/DigitalProductPassport.json",
-        "0.5.0/DigitalProductPassport.json",
-        "0.6-main/untp-dpp-instance.json",
-        "0.6.1-branch/untp-dpp-instance.json",
-    ],
-)
-def test_other_versions_are_named_and_refused(sample: str) -> None:
-    path: Path = vector_path("untp", "samples", *sample.split("/"))
+def test_an_unreleased_version_is_named_and_refused() -> None:
+    path: Path = vector_path("untp", "samples", "0.6-main", "untp-dpp-instance.json")
     with pytest.raises(PassportError) as caught:
         read_passport(path.read_bytes())
     assert caught.value.code == "unknown-version"
     assert caught.value.facts["found"] == json.loads(path.read_bytes())["@context"][1]
+
+
+EVERY_VERSION = [
+    ("0.3.10", "0.3.10/DigitalProductPassport.json", None),
+    ("0.4.0", "0.4.0/DigitalProductPassport.json", None),
+    ("0.4.1", "0.4.1/DigitalProductPassport.json", "granularityLevel"),
+    ("0.4.2", "0.4.2/DigitalProductPassport.json", "granularityLevel"),
+    ("0.5.0", "0.5.0/DigitalProductPassport.json", "granularityLevel"),
+    ("0.6.0", "0.6.0-derived/DigitalProductPassport.json", "granularityLevel"),
+    ("0.6.1", "0.6.1-branch/untp-dpp-instance.json", "granularityLevel"),
+    ("0.7.0", "0.7.0-rc/DigitalProductPassport_battery_instance.json", "idGranularity"),
+]
+
+
+def sample_of(name: str) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The credential, and its product without a serial number that contradicts its id."""
+    credential: dict[str, Any] = json.loads(vector_path("untp", "samples", *name.split("/")).read_bytes())
+    product = credential["credentialSubject"].get("product", credential["credentialSubject"])
+    product.pop("serialNumber", None)
+    return credential, product
+
+
+@pytest.mark.parametrize(("version", "sample", "level"), EVERY_VERSION)
+def test_a_passport_of_every_version_gives_its_pointer(version: str, sample: str, level: str | None) -> None:
+    credential, product = sample_of(sample)
+    if level:
+        credential["credentialSubject"][level] = "item"
+    data = json.dumps(credential).encode()
+    pointer = read_passport(data)
+    assert (pointer.untp_version, pointer.granularity) == (version, "item")
+    assert (pointer.uri, pointer.product_name) == (product["id"], product["name"])
+    assert pointer.issuer_name == credential["issuer"]["name"]
+    assert pointer.digest == hashlib.sha256(data).digest()
+
+
+@pytest.mark.parametrize(
+    ("path", "serial", "granularity"),
+    [
+        ("/01/09520123456788/21/A1", "A1", "item"),
+        ("/01/09520123456788/10/B1", None, "batch"),
+        ("/01/09520123456788", None, "model"),
+    ],
+)
+@pytest.mark.parametrize(("version", "sample", "level"), [one for one in EVERY_VERSION if one[0] != "0.7.0"])
+def test_a_granularity_that_is_not_stated_is_what_the_digital_link_names(
+    version: str, sample: str, level: str | None, path: str, serial: str | None, granularity: str
+) -> None:
+    credential, product = sample_of(sample)
+    credential["credentialSubject"].pop("granularityLevel", None)
+    product["id"] = f"https://id.example.com{path}"
+    product["batchNumber"] = "B1"
+    pointer = read(credential)
+    assert (pointer.granularity, pointer.serial, pointer.untp_version) == (granularity, serial, version)
+    assert level is None or pointer.batch == "B1"
+
+
+@pytest.mark.parametrize(("version", "sample", "level"), [one for one in EVERY_VERSION if one[2]])
+def test_a_stated_granularity_that_the_link_does_not_bear_out_is_refused(version: str, sample: str, level: str) -> None:
+    credential, product = sample_of(sample)
+    product["id"] = LINK + "/10/B1"
+    product["batchNumber"] = "B1"
+    credential["credentialSubject"][level] = "item"
+    product.pop("itemNumber", None)
+    assert refusal(credential).code == "granularity-mismatch", version
+
+
+@pytest.mark.parametrize("version", ["0.3.10", "0.4.0"])
+def test_a_level_in_a_version_that_has_none_is_not_read(version: str) -> None:
+    credential, _product = sample_of(f"{version}/DigitalProductPassport.json")
+    credential["credentialSubject"]["granularityLevel"] = "model"
+    assert read(credential).granularity == "item"
+
+
+def test_the_bare_product_of_030_gives_a_pointer_without_issuer() -> None:
+    bare = {"id": f"{LINK}/10/B7", "productName": "Battery", "batchNumber": "B7", "idValue": "09520123456788"}
+    pointer = read(bare)
+    assert (pointer.untp_version, pointer.issuer_name, pointer.granularity) == ("0.3.0", None, "batch")
+    assert refusal(bare | {"batchNumber": "B8"}).code == "batch-mismatch"
+    assert refusal(bare | {"productName": ""}).code == "field"
+
+
+def test_every_released_version_has_its_shape() -> None:
+    assert set(SHAPES) == set(Version)
 
 
 @pytest.mark.parametrize(
