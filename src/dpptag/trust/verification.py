@@ -18,6 +18,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cache
 from typing import TYPE_CHECKING
 
 from dpptag.codec import layout
@@ -27,7 +28,6 @@ from dpptag.errors import (
     BadSignature,
     CodecError,
     Forged,
-    InputError,
     LinkError,
     Revoked,
     UnknownIssuer,
@@ -106,16 +106,20 @@ def check_nfc(message: bytes, chip: bytes, trust: TrustStore, today: int, found:
 
 def check_uhf(epc: bytes, user_bank: bytes, tid: bytes, trust: TrustStore, today: int, found: Findings) -> None:
     """Checks 1 to 7 of a Gen2 tag. ``epc`` from word 2 of its bank; raises a VerificationError."""
-    from dpptag.model.identifiers import ChipNumber
-
+    decode_epc, tid_serial_end = _uhf_parsers()
     # 1
-    try:
-        found.chip = chip = ChipNumber.from_tid(tid).octets
-    except InputError as exc:
-        raise _no_chip_number(tid) from exc
+    end = tid_serial_end(tid)
+    if end is None:
+        raise _no_chip_number(tid)
+    found.chip = chip = tid[:end]
     # 2, and 3 and 4 before it for bare: only the issuer says whether a bank of 512 bits may be a bare signature
     found.identity = epc
-    pointer, malformed = _decode_pointer(epc)
+    pointer: Sgtin | None = None
+    malformed: LinkError | None = None
+    try:
+        pointer = decode_epc(epc)
+    except LinkError as exc:
+        malformed = exc
     issuer = trust.issuer_by_digits(pointer.gs1_digits) if pointer is not None else None
     aad = codec.external_aad(epc, chip)
     if len(user_bank) == layout.BARE_BANK_BYTES and issuer is not None and any(user_bank[:2]):
@@ -148,13 +152,13 @@ def check_uhf(epc: bytes, user_bank: bytes, tid: bytes, trust: TrustStore, today
         raise Unreadable("the statement names another link than the EPC", check=2, code=_PAYLOAD_LOCATION)
 
 
-def _decode_pointer(epc: bytes) -> tuple[Sgtin | None, LinkError | None]:
-    from dpptag.codec.epc import decode_epc  # the NFC path starts without it
+@cache
+def _uhf_parsers() -> tuple[Callable[[bytes], Sgtin], Callable[[bytes], int | None]]:
+    """Of EPCs and TIDs; the NFC path starts without them."""
+    from dpptag.codec.epc import decode_epc
+    from dpptag.model.identifiers import tid_serial_end
 
-    try:
-        return decode_epc(epc), None
-    except LinkError as exc:
-        return None, exc
+    return decode_epc, tid_serial_end
 
 
 def _check_key_and_signature(
