@@ -28,7 +28,7 @@ from dpptag.devices.uhf.a0_payloads import (
     write_request,
 )
 from dpptag.devices.uhf.framing import Frame
-from dpptag.devices.uhf.module import LOCK_ORDER, ModuleVersion, Target
+from dpptag.devices.uhf.module import LOCK_ORDER, ModuleVersion, Target, epc_after
 from dpptag.devices.uhf.port import NOTHING_HIDDEN, Accept, Barrier, Hidden, UhfPort, UnansweredError
 from dpptag.devices.uhf.refusals import check_reach, of_module, refusal_error
 from dpptag.devices.uhf_code_tables import Command
@@ -58,6 +58,7 @@ class A0Module:
         self._port = port
         self._profile = profile
         self._chosen: Target | None = None
+        self._also: bytes | None = None
         self._region: RegionSetting | None = None
         self._power_cdbm: int | None = None
 
@@ -194,13 +195,18 @@ class A0Module:
         words = len(data) // 2
         check_reach(self._profile.memory, word, words)
         request = write_request(bank, word, data, password)
-        self._access(
-            "block_write" if block else "write",
-            request,
-            f"writing bank {bank.value}",
-            words=words,
-            hidden=Hidden(spans=((0, 4), (7, len(request))) if secret else ((0, 4),)),
-        )
+        # Whether the answer to a new EPC names the old one or the new is not told anywhere: both are this tag's.
+        self._also = epc_after(self._chosen.epc, word, data) if self._chosen and bank is Bank.EPC else None
+        try:
+            self._access(
+                "block_write" if block else "write",
+                request,
+                f"writing bank {bank.value}",
+                words=words,
+                hidden=Hidden(spans=((0, 4), (7, len(request))) if secret else ((0, 4),)),
+            )
+        finally:
+            self._also = None
 
     def lock(self, actions: Mapping[Area, LockAction], password: bytes) -> int:
         """One command an area."""
@@ -246,7 +252,7 @@ class A0Module:
                 count=found.count,
                 chip=found.epc.hex(),
             )
-        if self._chosen is not None and found.epc != self._chosen.epc:
+        if self._chosen is not None and found.epc not in (self._chosen.epc, self._also):
             raise TagSwapped(
                 f"{doing}: another tag answered",
                 action="put the first tag back, alone" + _or_changed(name),

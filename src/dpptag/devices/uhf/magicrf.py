@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from typing import Final
 
 from dpptag.devices.uhf.framing import Frame
-from dpptag.devices.uhf.module import ModuleVersion, Target
+from dpptag.devices.uhf.module import ModuleVersion, Target, epc_after
 from dpptag.devices.uhf.port import NOTHING_HIDDEN, Barrier, Hidden, UhfPort, UnansweredError
 from dpptag.devices.uhf.refusals import refusal_error
 from dpptag.devices.uhf_profiles import UhfProfile
@@ -23,7 +23,6 @@ _HARDWARE, _SOFTWARE = b"\x00", b"\x01"  # what 03h can be asked for; the answer
 _NEVER, _BEFORE_ACCESS = 0x01, 0x02  # modes of 12h; 00h, before every command, would narrow an inventory too
 _TARGET_S0: Final = 0x00  # SelParam: target S0 and action 000, a match becomes A and all others B (Gen2 6.3.2.12.1.1)
 _EPC_POINTER: Final = 0x20  # bits, behind StoredCRC and StoredPC
-_PC_WORD: Final = 1
 _ATTEMPTS: Final = 3
 """For what may be asked again. M5Stack's driver: well placed, one exchange in fifty fails."""
 
@@ -40,6 +39,7 @@ class MagicRfModule:
         self._profile = profile
         self._target: Target | None = None
         self._epc: bytes | None = None
+        self._also: bytes | None = None
         self._mode: int | None = None
 
     @property
@@ -191,13 +191,16 @@ class MagicRfModule:
         body = password + place + data
         spans = ((len(body) - len(data), len(body)),) if secret else ()
         before = self._epc
-        after = _epc_after(before, word, data) if bank is Bank.EPC else before
+        after = epc_after(before, word, data) if bank is Bank.EPC else before
+        self._also = after if bank is Bank.EPC else None  # whether the answer names the old EPC or the new is not told
         try:
             self._done("write", body, hidden=_hidden(password, *spans), words=words)
         except DpptagError:
             if before != after:
                 self._epc = None  # the new one, the old one, or a mixture: the next answer tells
             raise
+        finally:
+            self._also = None
         self._epc = after
 
     def lock(self, actions: Mapping[Area, LockAction], password: bytes) -> int:
@@ -238,7 +241,7 @@ class MagicRfModule:
         return data[1 + data[0] :]
 
     def _hold_to(self, epc: bytes, name: str, *, done: bool = True) -> None:
-        if self._epc is not None and epc != self._epc:
+        if self._epc is not None and epc not in (self._epc, self._also):
             raise TagSwapped(
                 f"another tag answered: EPC {epc.hex()}, not {self._epc.hex()}",
                 action="put the first tag back before the antenna, alone"
@@ -321,17 +324,6 @@ class MagicRfModule:
     def _refusal(self, frame: Frame, what: str) -> DpptagError:
         code = frame.data[0]
         return refusal_error(self._profile.errors.of(code), f"{code:02X}", what=what, device=self._port.name)
-
-
-def _epc_after(epc: bytes | None, word: int, data: bytes) -> bytes | None:
-    """The EPC once ``data`` stands in its bank from ``word`` on; None where that cannot be told."""
-    if word == _PC_WORD:
-        counted, new = 2 * (data[0] >> 3), data[2:] or epc  # StoredPC alone leaves the EPC as it is
-        return new if new is not None and len(new) == counted else None
-    at = 2 * (word - _PC_WORD - 1)
-    if epc is None or at < 0 or at + len(data) > len(epc):
-        return None
-    return epc[:at] + data + epc[at + len(data) :]
 
 
 def _hidden(password: bytes, *spans: tuple[int, int], answer: bool = False) -> Hidden:

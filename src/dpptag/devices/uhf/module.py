@@ -96,3 +96,18 @@ class Gen2Module(Protocol):
 
     def close(self) -> None:
         """Give the port free; raises nothing."""
+
+
+PC_WORD: Final = 1
+"""StoredPC in the EPC bank; the EPC follows it (Gen2 6.3.2.1.2)."""
+
+
+def epc_after(epc: bytes | None, word: int, data: bytes) -> bytes | None:
+    """The EPC once ``data`` stands in its bank from ``word`` on; None where that cannot be told."""
+    if word == PC_WORD:
+        counted, new = 2 * (data[0] >> 3), data[2:] or epc  # StoredPC alone leaves the EPC as it is
+        return new if new is not None and len(new) == counted else None
+    at = 2 * (word - PC_WORD - 1)
+    if epc is None or at < 0 or at + len(data) > len(epc):
+        return None
+    return epc[:at] + data + epc[at + len(data) :]
