@@ -1,5 +1,6 @@
 """Faults are told by their path, in words, several at once; strictness adds what the standard's text forbids."""
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -8,6 +9,7 @@ import pytest
 from dpptag.passport.document import JsonObject
 from dpptag.passport.faults import MAX_FAULTS, Fault, json_path
 from dpptag.passport.validation import has_errors, validate
+from tests.needs import ROOT
 from tests.unit.passport.clean_passports import SHA_256, lamp_0_6_1, lamp_0_7_0
 
 Change = Callable[[dict[str, Any]], object]
@@ -461,3 +463,12 @@ def test_validation_does_not_change_the_document() -> None:
 )
 def test_a_path_can_be_shown_on_any_terminal(steps: list[str | int], path: str) -> None:
     assert json_path(steps) == path
+
+
+def test_the_documentation_names_every_code() -> None:
+    section = (ROOT / "docs" / "passports.md").read_text("utf-8").partition("\n## Faults")[2].partition("\n## ")[0]
+    rows = re.findall(r"^\| (`.*?`) \|", section, re.MULTILINE)
+    documented = {code for row in rows for code in re.findall(r"`([a-z0-9-]+)`", row)}
+    told = {code for _change, _path, code, _word in ERRORS_0_6_1 + ERRORS_0_7_0}
+    told |= {code for _make, _change, _path, code, _forbidden in WARNINGS} | {"more", "by-shape"}
+    assert documented == told
