@@ -7,7 +7,7 @@ export PYTHON
 BIN := .venv/bin
 TESTS ?= tests
 # More than there are cores: many tests wait for services that look at their readers a few times a second.
-WORKERS ?= $(shell echo $$(( $$(nproc) * 2 + 1 )))
+WORKERS ?= $(shell echo $$(( $$(nproc) * 2 )))
 
 .PHONY: help
 help: ## this list
