@@ -13,7 +13,7 @@ import signal
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -234,12 +234,22 @@ class Sweep:
 
     # Runs
 
-    def _run(self, case: Case, order: str, rules: Rules, *, resolve: bool = False, trace: Trace | None = None) -> Told:
+    def _run(
+        self,
+        case: Case,
+        order: str,
+        rules: Rules,
+        *,
+        resolve: bool = False,
+        trace: Trace | None = None,
+        station: Station | None = None,
+    ) -> Told:
         """The job once, in this process. An error that ends the run is no matter: what it left is looked at."""
         told, run = Told(), Run(fired_at=rules.fired_at)
         with Listener() as listener:
             try:
-                with self.station.reader(_query(case, order), run, rules.look, trace) as reader:
+                query = _query(case, order, self._position(case))
+                with (station or self.station).reader(query, run, rules.look, trace) as reader:
                     work(reader, case.home, self.folder, told, resolve=resolve)
             except DpptagError as error:
                 listener.lines.append(repr(error))
@@ -311,6 +321,11 @@ class Sweep:
         chip = memories[0].tid if row is None or row["chip"] is None else row["chip"]
         return next(memory for memory in memories if memory.tid == chip), row
 
+    def _position(self, case: Case) -> int:
+        """Of the tag that is laid down: the row's, or the first."""
+        chip = self._in_hand(case)[0].tid
+        return next(number for number, begun in enumerate(self.asked.begun) if begun.tid == chip)
+
     def _row(self, case: Case) -> Mapping[str, Any] | None:
         ledger = case.ledger()
         rows = [row for row in ledger.rows if row["identity"] == self.asked.identity]
@@ -324,10 +339,12 @@ class Sweep:
     # What every case begins with
 
     def _undisturbed(self) -> tuple[Trace, int]:
+        # With the patience of the shipped profiles: a time-out on a busy machine would add commands.
+        patient = replace(self.station, profiles=None)
         for _ in range(_TRIES):
             case, trace = self.case(), Trace()
             rules = self._rules(case, "")
-            told = self._run(case, "", rules, trace=trace)
+            told = self._run(case, "", rules, trace=trace, station=patient)
             rules.check()
             if told.outcomes == ["encoded"]:
                 must(self._check_row(case, self._row(case), told), "an undisturbed run does not finish")
@@ -368,8 +385,8 @@ class Sweep:
         folder.write_job(**(UHF_JOB | {"chips__allowed": json.dumps([KIND])} | job))
 
 
-def _query(case: Case, order: str) -> str:
-    return f"state={case.state}&position=0&dwell=1000" + (f"&fault={order}" if order else "")
+def _query(case: Case, order: str, position: int = 0) -> str:
+    return f"state={case.state}&position={position}&dwell=1000" + (f"&fault={order}" if order else "")
 
 
 def work(

@@ -7,8 +7,9 @@
 3  The order of the tag format: no password before the user bank is whole but for its first word; no word of StoredPC
    and EPC before both passwords; the first word last.
 4  No lock bit before the row is ``verified``, and none that was not asked for.
-5  The other tag is not touched; only where the module chooses by EPC, or where the fault made it answer in place of the
-   one chosen, and then by that one command alone. What is written there never verifies.
+5  The other tag is not touched, but by the one command that the fault made it answer in place of the one chosen; where
+   the module chooses by EPC, also by those up to the next look at the TID, and these never lock it. What is written
+   there never verifies.
 6  What the ledger calls written, verified or locked is so.
 """
 
@@ -159,11 +160,10 @@ class Rules:
 
     def _check_other(self, command: int, memory: Memory, before: Memory) -> None:
         self.others_hit = True
-        if self.fault == "other-tag":
-            must(command in self.fired_at, "the other tag was changed by another command than the one it answered")
-        else:
-            must(self.fault == "swap" and not self.asked.chooses_by_tid, "the other tag was changed")
-            must(memory.locks == before.locks, "the other tag was locked")
+        answered = self.fault == "other-tag" and command in self.fired_at
+        crossed = self.fault in ("swap", "other-tag") and not self.asked.chooses_by_tid
+        must(answered or crossed, "the other tag was changed by a command that it did not answer in place of another")
+        must(answered or memory.locks == before.locks, "the other tag was locked")
         must(self.asked.left(memory) is not Left.COMPLETE, "the other tag carries a good statement")
 
 

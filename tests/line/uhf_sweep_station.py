@@ -87,9 +87,11 @@ class Trace:
 
 @dataclass
 class Station:
+    """``profiles``: None for those shipped, with all their patience."""
+
     family: str
     more: str
-    profiles: Path
+    profiles: Path | None
 
     @contextlib.contextmanager
     def module(self, query: str, run: Run, look: Look, trace: Trace | None = None) -> Iterator[SimulatedModule]:
