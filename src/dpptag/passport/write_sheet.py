@@ -11,6 +11,7 @@ from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
+from ipaddress import IPv6Address
 from typing import Final, TypeVar
 
 from dpptag.passport.document import JsonObject
@@ -26,14 +27,18 @@ OWN_MEANING: Final = "{version} gives this name a meaning of its own"
 PROOF: Final = "a proof covers the document it was made for and no other"
 ENTRY: Final = "an entry of another type than its list holds"
 
-# RFC 3986 without the forms that no passport needs: brackets only round an IP address, one fragment.
+# RFC 3986 section 3 and appendix A; an address in brackets is looked at again.
+_NAME: Final = r"(?:[A-Za-z0-9._~!$&'()*+,;=-]|%[0-9A-Fa-f]{2})"
+_SEGMENT: Final = r"(?:[A-Za-z0-9._~!$&'()*+,;=:@-]|%[0-9A-Fa-f]{2})"
 _URI: Final = re.compile(
-    r"[A-Za-z][A-Za-z0-9+.-]*:(?://\[[0-9A-Fa-f:.]+\])?"
-    r"(?:[A-Za-z0-9._~:/?@!$&'()*+,;=-]|%[0-9A-Fa-f]{2})*(?:#(?:[A-Za-z0-9._~:/?@!$&'()*+,;=-]|%[0-9A-Fa-f]{2})*)?"
+    rf"[A-Za-z][A-Za-z0-9+.-]*:"
+    rf"(?://(?:(?:{_NAME}|:)*@)?(?:\[([0-9A-Fa-f:.]+)\]|{_NAME}*)(?::[0-9]*)?(?:/(?:{_SEGMENT}|/)*)?"
+    rf"|/?(?:{_SEGMENT}(?:{_SEGMENT}|/)*)?)"
+    rf"(?:\?(?:{_SEGMENT}|[/?])*)?(?:#(?:{_SEGMENT}|[/?])*)?"
 ).fullmatch
 _DATE: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", re.ASCII).fullmatch
 _TIME: Final = re.compile(
-    r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]+)?(Z|[+-](?:0[0-9]|1[0-3]):[0-5][0-9])?"
+    r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]+)?(Z|[+-](?:(?:0[0-9]|1[0-3]):[0-5][0-9]|14:00))?"
 ).fullmatch
 
 
@@ -117,7 +122,7 @@ class Sheet:
     # ------------------------------------------------------------ values that the schemas check
 
     def uri(self, at: str, name: str, value: str | None) -> str | None:
-        if value is None or _URI(value):
+        if value is None or is_uri(value):
             return value
         self.drop(member_path(at, name), "not a URI, which {version} wants here")
         return None
@@ -139,7 +144,7 @@ class Sheet:
         if match[1] is None:
             self.note(f"$.{name}", f"{value} states no time zone; written as UTC, which is an assumption")
             return value.upper() + "Z"
-        return value
+        return value.upper()
 
     def one_of(self, at: str, name: str, value: str | None, words: Collection[str]) -> str | None:
         if value is None or value in words:
@@ -183,6 +188,18 @@ def contexts_and_types(passport: Passport, context: str) -> JsonObject:
         "type": [*words, *(one for one in passport.types if one not in words)],
         "@context": [*own, *added],
     }
+
+
+def is_uri(text: str) -> bool:
+    """A URI with its scheme (RFC 3986); neither a relative reference nor an IRI."""
+    match = _URI(text)
+    if match is None or match[1] is None:
+        return match is not None
+    try:
+        IPv6Address(match[1])
+    except ValueError:
+        return False
+    return True
 
 
 def _exists(text: str) -> bool:

@@ -14,6 +14,7 @@ from dpptag.errors import PassportError
 from dpptag.passport import internal as i
 from dpptag.passport.document import read_document
 from dpptag.passport.read_untp import read_credential, read_internal
+from dpptag.passport.write_sheet import is_uri
 from dpptag.passport.write_untp import write, write_noted
 from tests.unit.passport.internal_passports import passport_of
 from tests.vectors import vector_path
@@ -282,6 +283,45 @@ def test_a_text_that_is_no_uri_is_listed_and_left_out(url: str) -> None:
         assert "product.documents[0].linkURL" in "".join(paths(dropped)).replace(
             "relatedDocument", "documents"
         ).replace("furtherInformation", "documents")
+        assert faults(credential) == []
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    st.sampled_from(["", "x:", "https:", "https://", "https://[::1]", "https://["]),
+    st.text("ab1:/?#[]@%4G. ", max_size=8),
+)
+def test_no_text_is_written_as_uri_that_a_format_checker_would_refuse(start: str, rest: str) -> None:
+    if is_uri(start + rest):
+        assert FormatChecker(["uri"]).conforms(start + rest, "uri")
+
+
+@pytest.mark.parametrize(
+    "uri",
+    ["did:web:example.com%3A8443", "urn:uuid:f81d4fae-7dec-11d0-a765-00a0c91e6bf6", "example:product/1234", "x:",
+     "data:,a", "https://u:p@e.x:8443/a//b/?q=/?#f/?", "http://[2001:db8::1]:80/", "tag:a@e.x,2026:b", "https://e.x", "x:/a"],
+)  # fmt: skip
+def test_a_uri_of_any_scheme_is_written(uri: str) -> None:
+    assert is_uri(uri)
+
+
+@pytest.mark.parametrize(
+    ("time", "written"), [("2026-01-02t03:04:05z", "2026-01-02T03:04:05Z"), ("2026-01-02T03:04:05.5+14:00", None)]
+)
+def test_times_are_written_as_every_version_takes_them(time: str, written: str | None) -> None:
+    for version in TARGETS:
+        credential, dropped = write(passport(valid_from=time), version)
+        assert (credential["validFrom"], dropped) == (written or time, ())
+        assert faults(credential) == []
+
+
+@pytest.mark.parametrize(
+    "time", ["2026-02-30T00:00:00Z", "2026-01-02T24:00:00Z", "2026-01-02", "now", "2026-01-02T03:04:05+15:00"]
+)
+def test_a_text_that_is_no_time_is_listed(time: str) -> None:
+    for version in TARGETS:
+        credential, dropped = write(passport(valid_until=time), version)
+        assert paths(dropped) == ["$.validUntil"]
         assert faults(credential) == []
 
 
