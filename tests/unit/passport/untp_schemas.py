@@ -132,6 +132,7 @@ class Place:
     holder: dict[str, Any]
     part: dict[str, Any]
     first: bool
+    turn: int
 
 
 def places(version: Version, document: dict[str, Any]) -> Iterator[Place]:
@@ -144,7 +145,7 @@ def places(version: Version, document: dict[str, Any]) -> Iterator[Place]:
             for at, one in enumerate(value):
                 yield from walk(f"{path}[{at}]", one, part["items"])
         elif isinstance(value, dict):
-            yield Place(path, value, part, id(part) not in seen)
+            yield Place(path, value, part, id(part) not in seen, len(seen))
             seen.add(id(part))
             for name, member in list(value.items()):
                 yield from walk(f"{path}.{name}", member, part["properties"][name])
@@ -217,5 +218,7 @@ def mutants(version: Version, document: dict[str, Any]) -> Iterator[Mutant]:
             for number in (-0.1, 0, 1.0, 1.1, 10**20) if member["type"] in ("number", "integer") else ():
                 yield from changed(name, number, f"= {number!r}")
             if member["type"] == "array" and isinstance(kept, list) and kept:
-                for value in ([], [5], [*kept, 5], kept[::-1], kept + kept[:1], [*kept, "https://example.com/c"]):
+                lists = ([], [5], [*kept, 5], kept[::-1], kept + kept[:1], [*kept, "https://example.com/c"])
+                # Contexts have rules for each of these; other lists take turns.
+                for value in lists if name == "@context" else lists[place.turn % 2 :: 2]:
                     yield from changed(name, value, "another list")
