@@ -299,7 +299,8 @@ def test_no_text_is_written_as_uri_that_a_format_checker_would_refuse(start: str
 @pytest.mark.parametrize(
     "uri",
     ["did:web:example.com%3A8443", "urn:uuid:f81d4fae-7dec-11d0-a765-00a0c91e6bf6", "example:product/1234", "x:",
-     "data:,a", "https://u:p@e.x:8443/a//b/?q=/?#f/?", "http://[2001:db8::1]:80/", "tag:a@e.x,2026:b", "https://e.x", "x:/a"],
+     "data:,a", "https://u:p@e.x:8443/a//b/?q=/?#f/?", "http://[2001:db8::1]:80/", "tag:a@e.x,2026:b",
+     "https://e.x", "x:/a"],
 )  # fmt: skip
 def test_a_uri_of_any_scheme_is_written(uri: str) -> None:
     assert is_uri(uri)
@@ -411,3 +412,49 @@ def test_only_released_versions_are_written() -> None:
     with pytest.raises(PassportError) as caught:
         write(passport(), "0.5.0")
     assert caught.value.code == "version"
+
+
+# ---------------------------------------------------------------- more than one, and what only 0.3.0 has
+
+
+@pytest.mark.parametrize(
+    ("field", "second"),
+    [
+        ("topics", i.Topic("environment.water")),
+        ("standards", i.Standard("https://e.x/2", "S")),
+        ("regulations", i.Regulation("https://e.x/2", "R")),
+        ("evidence", i.Link("https://e.x/2", "E")),
+    ],
+)
+def test_the_second_of_what_0_6_has_once_is_listed(field: str, second: Any) -> None:
+    party = i.Party("https://e.x/p", "P")
+    claim = replace(
+        CLAIM,
+        name=None,
+        standards=(i.Standard("https://e.x/1", "S", party),),
+        regulations=(i.Regulation("https://e.x/1", "R", administered_by=party),),
+        evidence=(i.Link("https://e.x/1", "E"),),
+    )
+    claim = replace(claim, **{field: (*getattr(claim, field), second)})
+    credential, dropped = write(passport(claims=(claim,)), "0.6.1")
+    assert paths(dropped) == [f"claims[0].{field}[1]"]
+    assert faults(credential) == []
+
+
+@pytest.mark.parametrize("version", TARGETS)
+def test_the_benchmark_and_the_event_type_of_0_3_0_are_listed(version: str) -> None:
+    claim = replace(
+        CLAIM,
+        name="Energy" if version == "0.7.0" else None,
+        conforms=None if version == "0.7.0" else True,
+        benchmark=i.Performance(metric_name="b"),
+        benchmark_reference="https://e.x/b",
+    )
+    stage = i.Traceability(events=(i.Link("https://e.x/e", "e"),), event_type="object")
+    credential, dropped = write(passport(claims=(claim,), traceability=(stage,)), version)
+    assert sorted(paths(dropped)) == [
+        "claims[0].benchmarkReference",
+        "claims[0].benchmarkValue",
+        "traceability[0].eventType",
+    ]
+    assert faults(credential) == []
