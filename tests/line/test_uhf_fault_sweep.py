@@ -1,9 +1,9 @@
 """Every fault at host commands of a real UHF job that writes EPC, user bank and passwords, locks, and proves it.
 
 What must hold is numbered in :mod:`tests.line.uhf_sweep_rules`, and is looked at before every word that is written.
-``python tools/uhf_fault_sweep.py`` takes every place of all variants, TOTAL cases. Here an M100 gets every fault at one
-place in ``FEW``, and at every place those of ``WHOLE``, which wait for nothing; the other variants get every fault at
-one place in ``FEWER``: about 450 cases.
+``python tools/uhf_fault_sweep.py`` takes every place of all variants, some 6,700 cases. Here an M100 gets every fault
+at one place in ``FEW``, and at every place those of ``WHOLE``, which wait for nothing; the other variants get every
+fault at one place in ``FEWER``: about 450 cases.
 """
 
 from __future__ import annotations
