@@ -224,4 +224,5 @@ def _stage(sheet: Sheet, stage: Traceability, path: str) -> JsonObject | None:
         "verifiedRatio": stage.verified_ratio,
         "traceabilityEvent": each(sheet, stage.events, f"{at}.traceabilityEvent", parts.secure_link),
     }
-    return sheet.make(at, members, is_open=True)
+    # A stage made of a bare link (0.3.10) has no members of its own: those at its place are the link's.
+    return sheet.make(at, members, is_open=all(event.at != at for event in stage.events))
