@@ -31,7 +31,7 @@ def program_path(program: str, *, package: str) -> Path:
 
 
 def peer_python() -> Path:
-    """The interpreter of the environment with python-cwt, pycose, fido2, the event hash generator and PN532 drivers."""
+    """The interpreter of the environment with foreign COSE, EPC and passport software, and PN532 drivers."""
     path = ROOT / ".venv-peers" / "bin" / "python"
     if not path.exists():
         pytest.skip("not installed: .venv-peers")

@@ -168,7 +168,7 @@ pin_files() {
     environment "$VENV"
     "$VENV/bin/python" -m venv --clear "$VENV/pip-tools"
     "$VENV/pip-tools/bin/python" -m pip install -qq --disable-pip-version-check 'pip-tools>=7.5'
-    for name in build runtime pcsc dev peers; do
+    for name in build runtime pcsc dev peers peers-passport; do
         say "compiling requirements/$name.txt"
         (cd requirements && CUSTOM_COMPILE_COMMAND='make pins' ../"$VENV"/pip-tools/bin/pip-compile --quiet \
             --generate-hashes --allow-unsafe --strip-extras --upgrade --annotation-style=line --no-emit-options \
@@ -219,6 +219,8 @@ setup_test() {
     environment "$PEERS"
     once "$PEERS" build requirements/build.txt -- pinned "$PEERS" build
     once "$PEERS" peers requirements/build.txt requirements/peers.txt -- pinned "$PEERS" peers
+    once "$PEERS" peers-passport requirements/build.txt requirements/peers.txt requirements/peers-passport.txt -- \
+        pinned "$PEERS" peers-passport --no-deps
     once "$PEERS" peers-drivers requirements/peers-drivers.txt -- pinned "$PEERS" peers-drivers --no-deps
     once "$PEERS" peers-epc requirements/build.txt requirements/peers-epc.txt -- pinned "$PEERS" peers-epc --no-deps
     once "$PEERS" peers-uhf requirements/peers-uhf.txt -- uhf_clients
