@@ -1,9 +1,9 @@
 """Is this passport what its issuer issued? Offline, from the trust data and status lists at hand.
 
 1. The document was parsed: JSON, and an envelope round it (``vc+jwt`` or ``vc+cose``).
-2. The credential is well formed: an issuer with an id, dates that are dates.
+2. The credential is well formed: an issuer with an id that token and key id do not contradict, dates that are dates.
 3. The issuer is found by its id: a DID by its own scope, another URI by scheme, host and path.
-4. Product and issuer belong together: whoever may sign tags of this product is this issuer.
+4. It is a passport, and product and issuer belong together: whoever may sign tags of this product is this issuer.
 5. The key is usable: known inside this issuer, not compromised.
 6. The signature holds over the exact bytes, with an algorithm of the key's own.
 7. The credential is not withdrawn: status lists at hand, each verified in the same way.
@@ -16,7 +16,7 @@ bad. A passport whose status was not looked up is genuine with a warning. Embedd
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import Enum, unique
@@ -29,6 +29,7 @@ from dpptag.model.verdict import CheckOutcome, Verdict
 from dpptag.passport.document import Document, Envelope, JsonObject, read_document
 from dpptag.passport.sealing import issuer_id, jwk_thumbprint
 from dpptag.passport.status_list import StatusEntry, bit_of, status_entries
+from dpptag.passport.untp import read_identity
 from dpptag.trust.issuers import Issuer, IssuerKey, KeyStatus
 from dpptag.trust.scopes import gs1_digits, is_did
 from dpptag.trust.store import TrustStore
@@ -158,17 +159,18 @@ def _check_signed(data: bytes, trust: TrustStore, found: _Findings, *, is_passpo
     except PassportError as exc:
         raise _EndedError(1, Verdict.UNREADABLE, exc.message) from exc
     credential = document.credential
+    envelope = document.envelope
+    if envelope is None:
+        how = "has an embedded proof, which is not checked here" if document.secured == "proof" else "is not signed"
+        raise _EndedError(1, Verdict.UNSIGNED, f"this document {how}")
     # 2
     try:
         found.issuer_id = named = issuer_id(credential)
         for name in ("validFrom", "validUntil"):
             _time(credential, name)
+        _check_claims(document, envelope, named)
     except PassportError as exc:
         raise _EndedError(2, Verdict.UNREADABLE, exc.message) from exc
-    envelope = document.envelope
-    if envelope is None:
-        how = "has an embedded proof, which is not checked here" if document.secured == "proof" else "is not signed"
-        raise _EndedError(1, Verdict.UNSIGNED, f"this document {how}")
     # 3
     issuer = found.issuer = trust.issuer_by_did(named) if is_did(named) else trust.issuer_by_uri(named)
     if issuer is None:
@@ -178,12 +180,28 @@ def _check_signed(data: bytes, trust: TrustStore, found: _Findings, *, is_passpo
     key = found.key = _verified(envelope, issuer)
     if key.status is KeyStatus.COMPROMISED:
         raise _EndedError(5, Verdict.REVOKED, f"the key in slot {key.slot} of {issuer.name} is compromised")
+    if credential.get("validFrom") is None and (key.not_before is not None or key.not_after is not None):
+        found.warnings.append("it states no validFrom: whether its key was in its signing period cannot be told")
     if not key.covers(_signed_day(credential, key)):
         raise _EndedError(5, Verdict.FORGED, "the credential's first day is outside the signing period of its key")
     # 4
     if is_passport:
         _check_product(credential, issuer, trust, found)
     return credential
+
+
+def _check_claims(document: Document, envelope: Envelope, named: str) -> None:
+    """What the token says beside the credential must not contradict it (VC-JOSE-COSE section 3.1.3)."""
+    key_id = envelope.key_id.decode("utf-8", "replace") if isinstance(envelope.key_id, bytes) else envelope.key_id or ""
+    owner, separator, _ = key_id.partition("#")
+    if is_did(named) and separator and owner.startswith("did:") and owner != named:
+        raise PassportError("the key id names a key of another DID than the issuer's", code="issuer-id")
+    if document.secured != "vc+jwt":
+        return
+    if document.credential.get("iss", named) != named:
+        raise PassportError("the token's iss is another than the credential's issuer", code="issuer-id")
+    for name in ("nbf", "exp"):
+        _seconds(document.credential, name)
 
 
 def _verified(envelope: Envelope, issuer: Issuer) -> IssuerKey:
@@ -227,9 +245,10 @@ def _signed_day(credential: JsonObject, key: IssuerKey) -> int:
 
 def _check_product(credential: JsonObject, issuer: Issuer, trust: TrustStore, found: _Findings) -> None:
     """As for a tag: the product's identity finds whoever may sign for it (docs/tag-format.md section 8.1)."""
-    found.product = product = _product_id(credential)
-    if product is None:
-        raise _EndedError(4, Verdict.UNREADABLE, "the passport names no product")
+    try:
+        found.product = product = read_identity(credential)
+    except PassportError as exc:
+        raise _EndedError(4, Verdict.UNREADABLE, exc.message) from exc
     try:
         digits = gs1_digits(product)
     except LinkError as exc:
@@ -243,16 +262,6 @@ def _check_product(credential: JsonObject, issuer: Issuer, trust: TrustStore, fo
         )
 
 
-def _product_id(credential: JsonObject) -> str | None:
-    """``credentialSubject.product.id`` (0.6), else ``credentialSubject.id``."""
-    subject = credential.get("credentialSubject")
-    if not isinstance(subject, dict):
-        return None
-    product = subject.get("product")
-    found = product.get("id") if isinstance(product, dict) else subject.get("id")
-    return found if isinstance(found, str) else None
-
-
 def _status(
     credential: JsonObject, trust: TrustStore, now: datetime, lists: Sequence[bytes], found: _Findings
 ) -> Standing:
@@ -263,38 +272,60 @@ def _status(
         return Standing.NOT_CHECKED
     if not entries:
         return Standing.NOT_STATED
-    standings = [_entry_status(entry, trust, now, lists, found) for entry in entries]
+    verified = list(_verified_lists(trust, lists, found))
+    standings = [_entry_status(entry, trust, now, verified, found) for entry in entries]
     for standing in (Standing.REVOKED, Standing.SUSPENDED, Standing.NOT_CHECKED):
         if standing in standings:
             return standing
     return Standing.GOOD
 
 
-def _entry_status(
-    entry: StatusEntry, trust: TrustStore, now: datetime, lists: Sequence[bytes], found: _Findings
-) -> Standing:
-    """A set bit counts also on a list past its date; a clear bit on such a list proves nothing of today."""
+def _verified_lists(
+    trust: TrustStore, lists: Sequence[bytes], found: _Findings
+) -> Iterator[tuple[JsonObject, _Findings]]:
+    """Those whose signature holds, each verified once."""
     for data in lists:
         of_list = _Findings()
         try:
-            credential = _check_signed(data, trust, of_list, is_passport=False)
-            if credential.get("id") != entry.url:
-                continue
+            yield _check_signed(data, trust, of_list, is_passport=False), of_list
+        except _EndedError as exc:
+            found.warnings.append(f"a status list is not taken: {exc}")
+
+
+def _entry_status(
+    entry: StatusEntry,
+    trust: TrustStore,
+    now: datetime,
+    lists: Sequence[tuple[JsonObject, _Findings]],
+    found: _Findings,
+) -> Standing:
+    """Of all issues of the list at hand. A set bit counts on any of them, also on one past its date: a list that is
+    older, or out of order, never hides it. A clear bit outside a list's period proves nothing of today.
+    """
+    standing = Standing.NOT_CHECKED
+    newest = datetime.min.replace(tzinfo=UTC)
+    for credential, of_list in lists:
+        if credential.get("id") != entry.url:
+            continue
+        try:
             if of_list.issuer is not found.issuer:
                 raise PassportError("the status list is signed by another issuer", code="status-issuer")
             is_set = bit_of(credential, entry)
-        except (PassportError, _EndedError) as exc:
-            found.warnings.append(f"a status list is not taken: {exc}")
+        except PassportError as exc:
+            found.warnings.append(f"a status list is not taken: {exc.message}")
             continue
         if is_set:
             return Standing.REVOKED if entry.purpose == "revocation" else Standing.SUSPENDED
         if _window(credential, trust, now, of_list) is not Window.INSIDE:
-            found.warnings.append("the status list at hand is past its date: it proves nothing of today")
-            return Standing.NOT_CHECKED
+            found.warnings.append("the status list at hand is not of today's date: it proves nothing of today")
+            continue
+        standing = Standing.GOOD
         since = _time(credential, "validFrom")
-        found.details[7] = f"{entry.purpose} list of {since.isoformat() if since else 'an unstated date'}"
-        return Standing.GOOD
-    return Standing.NOT_CHECKED
+        at = newest if since is None else _latest(since)
+        if at >= newest:
+            newest = at
+            found.details[7] = f"{entry.purpose} list of {since.isoformat() if since else 'an unstated date'}"
+    return standing
 
 
 def _time(credential: JsonObject, name: str) -> datetime | None:
@@ -310,6 +341,14 @@ def _time(credential: JsonObject, name: str) -> datetime | None:
         raise PassportError(f"{name} is no date-time", code="time", field=name) from exc
 
 
+def _seconds(credential: JsonObject, name: str) -> float | None:
+    """A NumericDate of the token (RFC 7519 section 2). Raises PassportError."""
+    value = credential.get(name)
+    if value is not None and type(value) not in (int, float):
+        raise PassportError(f"the token's {name} is no number of seconds", code="time", field=name)
+    return value  # type: ignore[return-value]
+
+
 def _window(credential: JsonObject, trust: TrustStore, now: datetime, found: _Findings) -> Window:
     start, end = _time(credential, "validFrom"), _time(credential, "validUntil")
     for name, at in (("validFrom", start), ("validUntil", end)):
@@ -317,6 +356,13 @@ def _window(credential: JsonObject, trust: TrustStore, now: datetime, found: _Fi
             found.warnings.append(f"{name} has no time zone")
     if trust.clock_is_wrong(int(now.timestamp()) // SECONDS_A_DAY):
         return Window.UNSURE
+    if found.document is not None and found.document.secured == "vc+jwt":
+        # The signature's own period (VC-JOSE-COSE section 3.1.3): it can only narrow the credential's.
+        not_before, expiry = _seconds(credential, "nbf"), _seconds(credential, "exp")
+        if not_before is not None and now.timestamp() < not_before:
+            return Window.BEFORE
+        if expiry is not None and now.timestamp() >= expiry:
+            return Window.AFTER
     if start is not None and now < _earliest(start):
         return Window.BEFORE
     if end is not None and now > _latest(end):

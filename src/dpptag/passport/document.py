@@ -5,10 +5,10 @@ Read are a JSON file; a compact JWS of type ``vc+jwt`` (VC-JOSE-COSE section 3.1
 one of these two. No signature and no proof is checked here: ``Document.secured`` only says what is there, and
 ``Document.envelope`` what there is to check. A vc+cose must be deterministic CBOR (RFC 8949 section 4.2.1).
 
-Refused, each PassportError with a code of its own: ``too-large``, ``encoding`` (not UTF-8), ``bom``, ``depth``,
-``json``, ``duplicate-key``, ``number`` (NaN, infinity, longer than a number needs to be), ``jwt`` (form and header of
-the JWS), ``jwt-line-end``, ``vcdm-1`` (a ``vc`` claim), ``cose`` (form and header of the COSE_Sign1), ``enveloped`` (a
-``data:`` URL that holds neither).
+Refused, each PassportError with a code of its own: ``too-large``, ``encoding`` (not UTF-8, or half a character),
+``bom``, ``depth``, ``json``, ``duplicate-key``, ``number`` (NaN, infinity, longer than a number needs to be), ``jwt``
+(form and header of the JWS), ``jwt-line-end``, ``vcdm-1`` (a ``vc`` claim), ``cose`` (form and header of the COSE_Sign1), ``enveloped`` (a
+``data:`` URL that holds neither, or members beside it).
 """
 
 from __future__ import annotations
@@ -30,6 +30,7 @@ MAX_DEPTH: Final = 64
 _MAX_NUMBER: Final = 64  # characters; CPython's own bound is 4,300 digits
 
 ENVELOPED: Final = "EnvelopedVerifiableCredential"
+_OF_AN_ENVELOPE: Final = frozenset(("@context", "id", "type"))
 _COSE_TYP: Final = 16  # RFC 9596
 
 JsonObject = dict[str, object]
@@ -38,6 +39,7 @@ _COMPACT_JWS: Final = re.compile(rb"([A-Za-z0-9_-]+)\.([A-Za-z0-9_-]+)\.([A-Za-z
 # The closing quote is optional: an open string runs to the end once, instead of being tried again at every quote.
 _STRING: Final = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+"?', re.DOTALL)
 _NO_BRACKET: Final = re.compile(r"[^][{}]++")
+_SURROGATE: Final = re.compile(r"\\u[dD][89A-Fa-f]")
 _BOM: Final = b"\xef\xbb\xbf"
 
 
@@ -86,6 +88,13 @@ def _is_enveloped(credential: JsonObject) -> bool:
 
 def _in_envelope(credential: JsonObject) -> Document:
     """VCDM 2.0 section 4.12.1: the credential is in the ``data:`` URL of ``id``; the document is the envelope."""
+    beside = sorted(credential.keys() - _OF_AN_ENVELOPE)
+    if beside:
+        raise PassportError(
+            f"the envelope has members of its own, which nobody signed: {', '.join(beside)[:120]}",
+            code="enveloped",
+            action="have it issued with @context, id and type alone; the credential is in the data: URL",
+        )
     url = credential.get("id")
     media_type, separator, text = url.partition(",") if isinstance(url, str) else ("", "", "")
     inner: Document | None = None
@@ -131,7 +140,19 @@ def parse_object(data: bytes, what: str) -> JsonObject:
         raise PassportError(f"{what} is not JSON: {exc.msg}", code="json", line=exc.lineno, column=exc.colno) from exc
     if not isinstance(value, dict):
         raise PassportError(f"{what} is JSON, but not an object", code="json")
+    if _SURROGATE.search(text):
+        _check_surrogates(value, what)
     return value
+
+
+def _check_surrogates(value: JsonObject, what: str) -> None:
+    """Half a character, as an escape: no UTF-8 can hold it, so that it could be neither shown nor written again."""
+    try:
+        json.dumps(value, ensure_ascii=False).encode()
+    except UnicodeEncodeError as exc:
+        raise PassportError(
+            f"{what} has half a character: a \\u escape of a surrogate without its other half", code="encoding"
+        ) from exc
 
 
 def _check_depth(text: str, what: str) -> None:

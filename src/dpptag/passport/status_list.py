@@ -17,6 +17,8 @@ _SHORTEST: Final = 16 * 1024  # section 6.1: smaller lists would tell too much a
 _GZIP: Final = 31  # wbits of zlib for the gzip format
 _PURPOSES: Final = ("revocation", "suspension")
 _INDEX_DIGITS: Final = 9
+_MOST_ENTRIES: Final = 16
+"""One for each purpose is usual; each costs the expansion of a list."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +38,8 @@ def status_entries(credential: JsonObject) -> tuple[StatusEntry, ...]:
     found = credential.get("credentialStatus")
     if found is None:
         return ()
+    if isinstance(found, list) and len(found) > _MOST_ENTRIES:
+        raise PassportError(f"more than {_MOST_ENTRIES} entries of credentialStatus", code="status-kind")
     entries = []
     for entry in found if isinstance(found, list) else [found]:
         if not isinstance(entry, dict) or entry.get("type") != "BitstringStatusListEntry":

@@ -83,6 +83,15 @@ def read_product(credential: JsonObject) -> UntpProduct:
     )
 
 
+def read_identity(credential: JsonObject) -> str:
+    """The id of the product that the passport is for, from where its version keeps it. Raises as ``read_product``."""
+    version = recognise(credential)
+    shape = SHAPES[version]
+    if version is not Version.V0_3_0:
+        _check_envelope(credential, version)
+    return _required(_object(credential, shape.product), (*shape.product, "id"))
+
+
 def _check_envelope(credential: JsonObject, version: Version) -> None:
     """The first context and the types, which every version from 0.3.10 on requires."""
     contexts = credential["@context"]

@@ -115,6 +115,73 @@ def test_a_company_cannot_speak_for_the_product_of_another() -> None:
     assert "may not speak" in report.reason
 
 
+def test_a_second_product_in_the_subject_does_not_hide_the_one_that_the_passport_is_for() -> None:
+    """0.7.0: the subject is the product; ``product`` is a member that no field takes."""
+    store = trust(
+        issuer("Acme", ("gcp:9520123",), IssuerKey(1, ACME.public_key)),
+        issuer("Evil", (DID, "uri:https://evil.example/"), IssuerKey(1, EVIL.public_key)),
+    )
+    subject = {"id": PRODUCT, "name": "Battery", "product": {"id": "https://evil.example/things/1"}}
+    report = judged(seal(passport(credentialSubject=subject), EVIL, "vc+jwt"), store)
+    assert (report.verdict, report.product) == (Verdict.FORGED, PRODUCT)
+    context = ["https://www.w3.org/ns/credentials/v2", "https://test.uncefact.org/vocabulary/untp/dpp/0.6.0/"]
+    subject = {"id": "https://evil.example/things/1", "product": {"id": PRODUCT, "name": "Battery"}}
+    old = seal(passport(**{"@context": context, "credentialSubject": subject}), EVIL, "vc+jwt")
+    assert (judged(old, store).verdict, judged(old, store).product) == (Verdict.FORGED, PRODUCT)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"type": ["DigitalConformityCredential", "VerifiableCredential"]},
+        {"@context": ["https://www.w3.org/ns/credentials/v2", "https://example.com/anything"]},
+        {"credentialSubject": [{"id": PRODUCT, "name": "Battery"}]},
+        {"credentialSubject": {"id": "urn:x\nGENUINE", "name": "Battery"}},
+    ],
+    ids=["another-type", "another-context", "subjects", "control-characters"],
+)
+def test_another_credential_of_the_issuer_is_no_genuine_passport(changes: dict[str, Any]) -> None:
+    report = judged(seal(passport(**changes), ACME, "vc+jwt"))
+    assert (report.verdict, report.product) == (Verdict.UNREADABLE, None)
+    assert outcome(report, 4) is CheckOutcome.FAILED
+    assert outcome(report, 6) is CheckOutcome.PASSED
+
+
+def test_an_issuer_may_be_text_alone() -> None:
+    assert judged(seal(passport(issuer=DID), ACME, "vc+jwt")).verdict is Verdict.GENUINE
+
+
+def test_a_key_id_of_another_did_or_another_iss_contradicts_the_issuer() -> None:
+    header = base64url(json.dumps({"alg": "ES256", "typ": "vc+jwt", "kid": "did:web:evil.example#1"}).encode())
+    to_sign = header + b"." + base64url(passport())
+    assert judged(to_sign + b"." + base64url(ACME.sign(to_sign))).verdict is Verdict.UNREADABLE
+    assert judged(seal(passport(iss="did:web:evil.example"), ACME, "vc+jwt")).verdict is Verdict.UNREADABLE
+    assert judged(seal(passport(iss=DID), ACME, "vc+jwt")).verdict is Verdict.GENUINE
+
+
+@pytest.mark.parametrize(
+    ("claims", "window", "verdict"),
+    [
+        ({"exp": NOW.timestamp()}, Window.AFTER, Verdict.GENUINE_STALE),
+        ({"exp": NOW.timestamp() + 1}, Window.INSIDE, Verdict.GENUINE),
+        ({"nbf": int(NOW.timestamp()) + 1}, Window.BEFORE, Verdict.GENUINE_STALE),
+        ({"exp": "never"}, None, Verdict.UNREADABLE),
+        ({"nbf": True}, None, Verdict.UNREADABLE),
+    ],
+)
+def test_the_signatures_own_period_counts(claims: dict[str, Any], window: Window | None, verdict: Verdict) -> None:
+    report = judged(seal(passport(**claims), ACME, "vc+jwt"))
+    assert (report.window, report.verdict) == (window, verdict)
+
+
+def test_members_beside_the_data_url_are_refused_since_nobody_signed_them() -> None:
+    url = "data:application/vc+jwt," + seal(passport(), ACME, "vc+jwt").decode()
+    wrapped = {"type": ["EnvelopedVerifiableCredential"], "id": url, "credentialSubject": {"id": "https://x.example/"}}
+    report = judged(json.dumps(wrapped).encode())
+    assert report.verdict is Verdict.UNREADABLE
+    assert "credentialSubject" in report.reason
+
+
 def test_an_issuer_that_nobody_registered_and_a_product_that_nobody_owns_could_not_be_checked() -> None:
     signed = seal(passport(), ACME, "vc+jwt")
     assert judged(signed, acme(scopes=("gcp:9520123",))).verdict is Verdict.UNKNOWN_ISSUER
@@ -129,11 +196,20 @@ def test_a_compromised_key_is_revoked_a_retired_one_still_verifies() -> None:
     assert judged(signed, late).verdict is Verdict.FORGED, "it says 2026-01-01, before the key's period"
 
 
+def test_a_key_with_a_period_and_no_first_day_to_compare_it_with_is_said() -> None:
+    signed = seal(passport(validFrom=None), ACME, "vc+jwt")
+    assert any(
+        "validFrom" in said for said in judged(signed, acme(IssuerKey(1, ACME.public_key, not_after=9))).warnings
+    )
+    assert judged(signed).warnings == ()
+
+
 def test_an_unsigned_passport_and_an_embedded_proof_are_told_apart_from_forgeries() -> None:
     assert judged(passport()).verdict is Verdict.UNSIGNED
     report = judged(passport(proof={"type": "DataIntegrityProof"}))
     assert report.verdict is Verdict.UNSIGNED
     assert "embedded proof" in report.reason
+    assert judged(b'{"productName": "a bare product of 0.3.0"}').verdict is Verdict.UNSIGNED
 
 
 def test_an_algorithm_that_is_not_the_keys_own_never_verifies() -> None:
@@ -227,6 +303,28 @@ def test_a_list_of_another_issuer_or_past_its_date_proves_nothing_good() -> None
     old = status_list(validUntil="2026-02-01T00:00:00Z")
     assert judged(with_status(), lists=(old,)).status is Standing.NOT_CHECKED
     assert judged(with_status(), lists=(status_list(77, validUntil="2026-02-01T00:00:00Z"),)).verdict is Verdict.REVOKED
+
+
+@pytest.mark.parametrize("turned", [False, True])
+def test_no_other_issue_of_a_list_hides_a_set_bit(turned: bool) -> None:
+    issues = (status_list(), status_list(77), status_list(validUntil="2026-02-01T00:00:00Z"))
+    assert judged(with_status(), lists=issues[::-1] if turned else issues).verdict is Verdict.REVOKED
+
+
+def test_of_two_clear_issues_the_newest_one_inside_its_period_is_told() -> None:
+    newer, older = status_list(validFrom="2026-11-01T00:00:00Z"), status_list(validFrom="2026-10-01T00:00:00Z")
+    later = status_list(validFrom="2030-01-01T00:00:00Z")
+    report = judged(with_status(), lists=(newer, older, later))
+    assert (report.status, report.checks[6].detail) == (Standing.GOOD, "revocation list of 2026-11-01T00:00:00+00:00")
+
+
+def test_more_entries_than_anybody_needs_are_not_looked_up() -> None:
+    entry = {"type": "BitstringStatusListEntry", "statusPurpose": "revocation", "statusListIndex": 77}
+    entries = [entry | {"statusListCredential": LIST_URL}] * 17
+    report = judged(seal(passport(credentialStatus=entries), ACME, "vc+jwt"), lists=(status_list(),))
+    assert report.status is Standing.NOT_CHECKED
+    fewer = seal(passport(credentialStatus=entries[:16]), ACME, "vc+jwt")
+    assert judged(fewer, lists=(status_list(),)).status is Standing.GOOD
 
 
 def test_a_suspension_is_told_as_one() -> None:

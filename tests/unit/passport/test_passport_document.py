@@ -45,6 +45,8 @@ def code_of(data: bytes) -> str:
         (b'{"a": "\x01"}', "json"),
         (b"\xef\xbb\xbf{}", "bom"),
         (b'{"a": "\xff"}', "encoding"),
+        (b'{"a": "\\ud83d"}', "encoding"),
+        (b'{"\\uDE00\\uD83D": 1}', "encoding"),
         ('{"a": 1}'.encode("utf-16"), "json"),
         (b'{"a": 1, "a": 1}', "duplicate-key"),
         (b'{"b": {"a": 1, "\\u0061": 2}}', "duplicate-key"),
