@@ -25,7 +25,7 @@ from tests.peers.ask import ask
 from tests.peers.passport_documents import KINDS, VERSIONS, Credential, drawn, ours
 from tests.vectors import vector_path
 
-DRAWN = 10
+DRAWN = 5
 CONTEXTS = {
     "https://www.w3.org/ns/credentials/v2": "0.7.0/credentials-v2.jsonld",
     "https://vocabulary.uncefact.org/untp/0.7.0/context/": "0.7.0/untp.jsonld",
