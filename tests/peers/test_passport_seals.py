@@ -105,3 +105,12 @@ def test_what_python_cwt_signs_is_genuine_here(kid: str | None) -> None:
     ]
     for message in ask("cwt", {"sign": jobs}):
         assert verdict(bytes.fromhex(message)) is Verdict.GENUINE
+
+
+def test_a_vc_cose_of_python_cwt_that_is_not_deterministic_cbor_is_unreadable_here_and_not_forged() -> None:
+    """It encodes a header in the order given. We read deterministic CBOR alone, which VC-JOSE-COSE does not ask for."""
+    peer_package("cwt")
+    protected = [[16, "application/vc+cose"], [3, "application/vc"], [1, -7]]
+    job = {"payload": DOCUMENTS[0].hex(), "external_aad": "", "key": PRIVATE, "alg": "ES256", "protected": protected}
+    (message,) = ask("cwt", {"sign": [job]})
+    assert verdict(bytes.fromhex(message)) is Verdict.UNREADABLE
