@@ -2,9 +2,9 @@
 
 No wrong message, no lock without a verified message, no secret whose derivation is not in the ledger, no false success,
 the other tag untouched, and the second run ends the job: :mod:`tests.line.fault_sweep` checks it after every case.
-``python tools/fault_sweep.py`` takes all commands of all variants. Here one in ``PARTS`` is taken of the locks of NTAG213
-and NTAG 424 DNA (all of them for faults at the tag), one in ``FEW`` where passwords are set too, and one in ``FEW_PCSC`` of
-the APDUs of an ICODE SLIX2.
+``python tools/fault_sweep.py`` takes all commands of all variants. Here one in ``PARTS`` is taken of the locks of
+NTAG213 and NTAG 424 DNA (all of them for faults at the tag), one in ``FEW`` where passwords are set too, and one in
+``FEW_PCSC`` of the APDUs of an ICODE SLIX2.
 """
 
 from __future__ import annotations
