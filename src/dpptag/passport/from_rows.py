@@ -12,7 +12,6 @@ from dpptag.codec.digital_link import gtin14, percent_encode
 from dpptag.errors import LinkError, PassportError
 from dpptag.passport.column_map import ColumnMap, filled
 from dpptag.passport.internal import (
-    Characteristics,
     Circularity,
     Claim,
     Classification,
@@ -179,10 +178,9 @@ class _Row:
             registered_id=gtin if self._old else None,
             scheme=_GTIN_SCHEME,
             model_number=None if self._old else self._text("model"),
-            characteristics=self._characteristics(),
             batch=self._text("batch"),
             serial=self._text("serial"),
-            description=self._text("description"),
+            description=self._described(),
             categories=(self._category(category),) if category else (),
             parties=(RelatedParty(role="producer", party=producer),) if producer else (),
             facility=Facility(id=facility_id, name=self._text("facility.name", required=True)) if facility_id else None,
@@ -200,10 +198,13 @@ class _Row:
         found = f"{(scheme or '').rstrip('/')}/{percent_encode(code)}" if self._old else None
         return Classification(code=code, name=name, scheme_id=scheme, scheme_name=scheme_name, id=found)
 
-    def _characteristics(self) -> Characteristics | None:
-        """0.6 has no model number: it goes where an industry's own members go."""
-        model = self._text("model")
-        return Characteristics(members={"modelNumber": model}) if model and self._old else None
+    def _described(self) -> str | None:
+        """0.6 has no model number, and its context no term for what stands among the characteristics: it is said in
+        words, so that no reader of linked data loses it."""
+        described, model = self._text("description"), self._text("model")
+        if not self._old or model is None:
+            return described
+        return f"{described} (model {model})" if described else f"Model {model}"
 
     def _party(self, head: str) -> Party | None:
         party_id = self._text(f"{head}.id")

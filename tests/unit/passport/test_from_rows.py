@@ -78,6 +78,7 @@ def test_each_row_becomes_a_passport_of_its_item_in_every_version(version: str) 
         assert passport.circularity.repair is not None
         assert len(passport.claims) == 2
         assert passport.unknown == ()
+        assert "LB70-3S" in (passport.product.model_number, (passport.product.description or "").removeprefix("Model "))
 
 
 def test_a_workbook_gives_the_very_documents_of_the_csv() -> None:
