@@ -66,6 +66,35 @@ def test_an_unsigned_passport_could_not_be_checked(company: Company) -> None:
     assert (done.code, done.json["verdict"]) == (8, "unsigned")
 
 
+@pytest.mark.parametrize("command", [("sign", "--key", "KEY"), ("convert", "--to", "0.7.0"), ("show", "--html")])
+def test_what_was_issued_and_what_is_read_are_never_overwritten(
+    command: tuple[str, ...], company: Company, tmp_path: Path
+) -> None:
+    issued, source = tmp_path / "passport.jwt", tmp_path / "passport.json"
+    source.write_bytes(PHONE.read_bytes())
+    assert dpptag("passport", "sign", source, "--key", company.key, "--out", issued).code == 0
+    before = issued.read_bytes(), source.read_bytes()
+    name, *options = (company.key if word == "KEY" else word for word in command)
+    out = [] if name == "show" else ["--out"]
+    for there in (issued, source):
+        done = dpptag("passport", name, source, *options, *out, there, "--json")
+        assert (done.code, done.error["code"]) == (7, "passport-exists"), done.err
+    assert (issued.read_bytes(), source.read_bytes()) == before
+
+
+def test_no_name_in_a_passport_makes_a_line_of_its_own(tmp_path: Path) -> None:
+    document = json.loads(PHONE.read_text())
+    document["credentialSubject"]["characteristics"] = {"x\nGENUINE": 1}
+    document["credentialSubject"]["performanceClaim"][0]["conformityTopic"][0]["name"] = "x\nGENUINE"
+    document["credentialSubject"]["dimensions"] = {"weight": {"value": 12345678901234567, "unit": "KGM"}}
+    path = tmp_path / "passport.json"
+    path.write_text(json.dumps(document))
+    lines = dpptag("passport", "show", path).out.splitlines()
+    assert sum("GENUINE" in line for line in lines) == 2
+    assert not any(line.startswith("GENUINE") for line in lines)
+    assert any(line.split() == ["weight", "12345678901234567", "KGM"] for line in lines)
+
+
 def test_a_passport_is_not_signed_twice(company: Company, tmp_path: Path) -> None:
     out = tmp_path / "passport"
     assert dpptag("passport", "sign", PHONE, "--key", company.key, "--out", out).code == 0

@@ -20,7 +20,7 @@ from dpptag.cli.options import (
 )
 from dpptag.cli.output import emit, emit_json, facts, one_line, say
 from dpptag.crypto import sha256
-from dpptag.errors import EXIT_INPUT, EXIT_OK
+from dpptag.errors import EXIT_INPUT, EXIT_OK, InputError
 from dpptag.passport.credentials import CredentialReport, judge_passport
 from dpptag.passport.document import MAX_BYTES, read_document
 from dpptag.passport.sealing import Form, seal
@@ -51,7 +51,9 @@ def validate(document: Path, strict: bool, as_json: bool) -> int:
     else:
         for fault in faults:
             sign = "✘" if fault.severity == "error" else "!"
-            emit(f"{sign} {fault.path}: {fault.text}" + (f"\n    {fault.hint}" if fault.hint else ""))
+            emit(one_line(f"{sign} {fault.path}: {fault.text}"))
+            if fault.hint:
+                emit(f"    {one_line(fault.hint)}")
         say(f"{document}: {'NOT valid' if failed else 'valid'}, {len(faults)} faults and warnings")
     return EXIT_INPUT if failed else EXIT_OK
 
@@ -75,16 +77,16 @@ def show(document: Path, html: Path | None, as_json: bool) -> None:
     footer = f"UNTP {passport.version}; {secured}; SHA-256 of the document {sha256(content).hex()}"
     sections = outline(passport)
     if html is not None:
-        write_file(html, "page", html_page(passport, footer).encode())
+        _write_beside(document, html, "page", html_page(passport, footer).encode())
         say(f"wrote {html}")
     if as_json:
         values = [{"title": one.title, "lines": [line._asdict() for line in one.lines]} for one in sections]
         emit_json({"version": passport.version, "secured": read.secured, "sections": values})
     elif html is None:
         for section in sections:
-            emit(f"\n{section.title.upper()}")
+            emit(f"\n{one_line(section.title.upper())}")
             for line in section.lines:
-                emit(f"  {line.label:28} {one_line(line.text)}")
+                emit(f"  {one_line(line.label):28} {one_line(line.text)}")
         emit(f"\n{footer}")
 
 
@@ -98,16 +100,16 @@ def convert(document: Path, to: str, out: Path, as_json: bool) -> None:
     from dpptag.passport.convert import convert as converted_to
 
     found = converted_to(read_document(read_file(document, "passport", MAX_BYTES)), to)
-    write_file(out, "passport", _json_bytes(found.document))
+    _write_beside(document, out, "passport", _json_bytes(found.document))
     if as_json:
         dropped = [asdict(one) for one in found.dropped]
         notes = [asdict(one) for one in found.notes]
         emit_json({"out": str(out), "from": found.source, "to": to, "dropped": dropped, "notes": notes})
         return
     for one in found.dropped:
-        emit(f"not carried: {one.path}: {one.why}")
+        emit(one_line(f"not carried: {one.path}: {one.why}"))
     for note in found.notes:
-        say(f"note: {note.path}: {note.text}")
+        say(one_line(f"note: {note.path}: {note.text}"))
     say(f"wrote {out}: UNTP {found.source} to {to}, {len(found.dropped)} members not carried; unsigned")
 
 
@@ -127,13 +129,17 @@ def new(rows: Path, column_map: Path, out: Path, dry_run: bool, as_json: bool) -
     if not dry_run:
         write_passports(made, out)
     dropped = [{"line": one.line, **asdict(lost)} for one in made for lost in one.dropped]
+    warnings = [{"line": one.line, **asdict(fault)} for one in made for fault in one.warnings]
     if as_json:
-        files = [one.file for one in made]
-        emit_json({"passports": len(made), "out": None if dry_run else str(out), "files": files, "dropped": dropped})
+        value = {"passports": len(made), "out": None if dry_run else str(out), "files": [one.file for one in made]}
+        emit_json(value | {"dropped": dropped, "warnings": warnings})
         return
+    for fault in warnings:
+        say(one_line(f"line {fault['line']}: {fault['path']}: {fault['text']}"))
     for lost in dropped:
-        emit(f"line {lost['line']}: not carried: {lost['path']}: {lost['why']}")
-    done = "all checked; nothing was written" if dry_run else f"written to {out}, with rows.csv for a line job"
+        emit(one_line(f"line {lost['line']}: not carried: {lost['path']}: {lost['why']}"))
+    rows_too = ", with rows.csv for a line job" if all(one.serial for one in made) else ""
+    done = "all checked; nothing was written" if dry_run else f"written to {out}{rows_too}"
     say(f"{len(made)} passports {done}")
 
 
@@ -148,6 +154,19 @@ def targets(as_json: bool) -> None:
         return
     for group, names in TARGETS.items():
         emit(f"{group}: {', '.join(names)}")
+
+
+def _write_beside(document: Path, out: Path, what: str, data: bytes) -> None:
+    """Never over ``document`` itself or a signed passport: tags may point to that very issue. Raises InputError."""
+    if out.is_file():
+        try:
+            issued = read_document(read_file(out, what)).secured != "none"
+        except InputError:
+            issued = False
+        if issued or out.samefile(document):
+            which = "holds a signed passport, to which tags may point" if issued else "is the document itself"
+            raise InputError(f"{out} {which}: it is not replaced", code="passport-exists", action="give another --out")
+    write_file(out, what, data)
 
 
 def _json_bytes(document: object) -> bytes:
@@ -167,7 +186,7 @@ def sign(document: Path, key: Path, form: Form, out: Path, passphrase_file: str 
     """Sign a passport: the envelope holds DOCUMENT byte for byte. Tags then point to the envelope's own digest."""
     content = read_file(document, "passport", MAX_BYTES)
     signed = seal(content, load_private_key(key, passphrase_file), form)
-    write_file(out, "signed passport", signed)
+    _write_beside(document, out, "signed passport", signed)
     value = {"out": str(out), "form": form, "bytes": len(signed), "media_type": f"application/{form}"}
     if as_json:
         emit_json(value)

@@ -160,10 +160,10 @@ def read_column_map(name: str, content: bytes) -> ColumnMap:
         values: dict[str, Any] = tomllib.loads(content.decode("utf-8-sig"))
     except (UnicodeDecodeError, tomllib.TOMLDecodeError, RecursionError) as exc:
         raise PassportError(f"{name} is no TOML: {exc}", code="map-toml") from exc
-    for table in ("columns", "values"):  # unquoted dots make tables of TOML: they mean the same here
-        if isinstance(values.get(table), dict):
-            values[table] = dict(_flat(values[table]))
     try:
+        for table in ("columns", "values"):  # unquoted dots make tables of TOML: they mean the same here
+            if isinstance(values.get(table), dict):
+                values[table] = dict(_flat(values[table]))
         found = ColumnMap.model_validate(values)
     except ValidationError as exc:
         said = "; ".join(
@@ -172,6 +172,8 @@ def read_column_map(name: str, content: bytes) -> ColumnMap:
             for error in exc.errors(include_url=False)[:20]
         )
         raise PassportError(f"{name}: {said}", code="map-schema") from exc
+    except RecursionError as exc:
+        raise PassportError(f"{name}: a name of more parts than any target has", code="map-schema") from exc
     _check(name, found)
     return found
 

@@ -7,8 +7,8 @@ one of these two. No signature and no proof is checked here: ``Document.secured`
 
 Refused, each PassportError with a code of its own: ``too-large``, ``encoding`` (not UTF-8, or half a character),
 ``bom``, ``depth``, ``json``, ``duplicate-key``, ``number`` (NaN, infinity, longer than a number needs to be), ``jwt``
-(form and header of the JWS), ``jwt-line-end``, ``vcdm-1`` (a ``vc`` claim), ``cose`` (form and header of the COSE_Sign1), ``enveloped`` (a
-``data:`` URL that holds neither, or members beside it).
+(form and header of the JWS), ``jwt-line-end``, ``vcdm-1`` (a ``vc`` claim), ``cose`` (form and header of the
+COSE_Sign1), ``enveloped`` (a ``data:`` URL that holds neither, or members beside it).
 """
 
 from __future__ import annotations

@@ -51,6 +51,9 @@ _TRUE, _FALSE = frozenset(("true", "yes", "1", "x")), frozenset(("false", "no", 
 _ENERGY_TOPIC: Final = "https://vocabulary.uncefact.org/conformity-topic/energy-optimization"
 """As the samples of UNTP 0.7.0 write it; a list of its topics was not found, so others are the map's to name."""
 _MASS_UNIT: Final = "KGM"
+_DIGITS_COUNT: Final = frozenset(("serial", "batch", "model", "category.code", "material.N.type.code"))
+"""Where ``007`` is not ``7``: a cell of a workbook must be text. A GTIN is padded, and has its check digit."""
+_NUMBERED: Final = re.compile(r"(?<=\.)[0-9]+(?=\.)")
 
 T = TypeVar("T")
 
@@ -86,6 +89,14 @@ class _Row:
                 code="rows-column",
                 action="correct [columns] of the map: names count to the letter",
             )
+        for target, column in columns.columns.items():
+            if column in row.broken:
+                self._faults.append(f"{self._place(target)}: an error, or a formula that was saved without its value")
+            elif column in row.numbers and _NUMBERED.sub("N", target) in _DIGITS_COUNT:
+                self._faults.append(
+                    f"{self._place(target)}: a number; leading zeros and long digits are lost, so format the column as "
+                    "text and enter it again"
+                )
         given = {target: row.cells[column] for target, column in columns.columns.items()}
         self._values: Mapping[str, str] = {
             target: text for target, text in (columns.values | given).items() if text.strip()
@@ -285,7 +296,9 @@ class _Row:
             name = self._text(f"{head}.name", required=True)
             regulation, rule_id = self._text(f"{head}.regulation"), self._text(f"{head}.regulation_id")
             by = self._party(f"{head}.regulation_by")
-            conforms = self._as(f"{head}.conforms", _flag) is not False
+            # A column that is there and says nothing is no statement that the product conforms.
+            stated = self._as(f"{head}.conforms", _flag, required=f"{head}.conforms" in self._map.targets)
+            conforms = stated is not False
             rule = Regulation(id=rule_id, name=regulation or name, administered_by=by) if rule_id else None
             performance = Performance(
                 metric_id=f"{passport_id}#compliance-{number}-metric",

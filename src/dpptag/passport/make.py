@@ -13,6 +13,7 @@ from typing import Final
 from dpptag.errors import PassportError
 from dpptag.files import replace_file
 from dpptag.passport.column_map import ColumnMap, read_column_map
+from dpptag.passport.faults import Fault
 from dpptag.passport.from_rows import MadePassport, make_passport
 from dpptag.passport.reading import read_passport
 from dpptag.passport.spreadsheet import read_sheet
@@ -25,7 +26,10 @@ ROWS_FILE: Final = "rows.csv"
 
 @dataclass(frozen=True, slots=True)
 class NewPassport:
-    """``content`` is the document as it will be issued. ``dropped`` tells what its version cannot carry."""
+    """``content`` is the document as it will be issued. ``dropped`` tells what its version cannot carry.
+
+    ``ids`` are those of passport and product; ``warnings`` what validation tells of it that is no error.
+    """
 
     line: int
     file: str
@@ -34,6 +38,8 @@ class NewPassport:
     serial: str | None
     batch: str | None
     dropped: tuple[Dropped, ...]
+    ids: tuple[str, ...]
+    warnings: tuple[Fault, ...]
 
 
 def make_passports(map_name: str, map_content: bytes, rows_name: str, rows: bytes) -> tuple[NewPassport, ...]:
@@ -41,7 +47,7 @@ def make_passports(map_name: str, map_content: bytes, rows_name: str, rows: byte
     columns = read_column_map(map_name, map_content)
     made: list[NewPassport] = []
     errors: list[str] = []
-    first: dict[str, int] = {}
+    first: dict[tuple[str, str], int] = {("file name", ROWS_FILE): 0}
     for row in read_sheet(rows_name, rows, columns.passport.sheet):
         try:
             new = _written(columns, make_passport(columns, row))
@@ -50,9 +56,11 @@ def make_passports(map_name: str, map_content: bytes, rows_name: str, rows: byte
                 raise
             errors.append(exc.message)
             continue
-        before = first.setdefault(new.file.casefold(), new.line)
-        if before != new.line:
-            errors.append(f"line {new.line}: the same file name as line {before}: {new.file}")
+        for what, text in (("file name", new.file.casefold()), *(("id", one) for one in new.ids)):
+            before = first.setdefault((what, text), new.line)
+            if before != new.line:
+                whose = f"line {before}" if before else "the rows of a line job"
+                errors.append(f"line {new.line}: the same {what} as {whose}: {text}")
         made.append(new)
     if errors:
         more = len(errors) - SHOWN_ERRORS
@@ -69,16 +77,18 @@ def _written(columns: ColumnMap, one: MadePassport) -> NewPassport:
         raise PassportError(f"line {one.line}: {said}", code="rows")
     content = (json.dumps(document, indent=2, ensure_ascii=False) + "\n").encode()
     try:
-        read_passport(content)
+        pointer = read_passport(content)
     except PassportError as exc:
         raise PassportError(f"line {one.line}: {exc.message}", code="rows") from exc
-    return NewPassport(one.line, one.file, content, one.gtin, one.serial, one.batch, dropped)
+    ids = tuple({one.passport.id or "", pointer.uri})
+    return NewPassport(one.line, one.file, content, one.gtin, one.serial, one.batch, dropped, ids, faults)
 
 
 def write_passports(made: Sequence[NewPassport], folder: Path) -> None:
-    """The documents, and the rows of a line job that point to them. Existing files are not replaced by others.
+    """The documents and, where each has a serial, the rows of a line job that point to them.
 
-    Raises PassportError; what was written so far stays, and writing the same again is no conflict.
+    No existing file is replaced by another, save rows by more rows that hold them all. Raises PassportError; what was
+    written so far stays, and writing the same again is no conflict.
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -90,10 +100,18 @@ def write_passports(made: Sequence[NewPassport], folder: Path) -> None:
                     code="passport-exists",
                     action="give another --out",
                 )
+        rows = _rows(made) if all(one.serial for one in made) else None
+        path = folder / ROWS_FILE
+        if rows is not None and path.exists() and not {*path.read_bytes().splitlines()} <= {*rows.splitlines()}:
+            raise PassportError(
+                f"{path} has rows of other passports, which would be lost",
+                code="passport-exists",
+                action="give another --out",
+            )
         for one in made:
             replace_file(folder / one.file, one.content)
-        if all(one.serial for one in made):
-            replace_file(folder / ROWS_FILE, _rows(made))
+        if rows is not None:
+            replace_file(path, rows)
     except OSError as exc:
         raise PassportError(f"cannot write to {folder}: {exc.strerror}", code="passport-write") from exc
 

@@ -243,11 +243,12 @@ def _topic(topics: tuple[Topic, ...]) -> str:
 
 
 def _percent(fraction: Number | None) -> str | None:
-    return None if fraction is None else f"{_plain(round(fraction * 100, 4))} %"
+    return None if fraction is None else f"{round(fraction * 100, 4):.12g} %"
 
 
 def _plain(number: Number) -> str:
-    return f"{number:.12g}"
+    """As stated, digit for digit; only ``.0`` behind a whole number is left out."""
+    return repr(number).removesuffix(".0")
 
 
 def _json(value: object) -> str:

@@ -8,28 +8,57 @@ from __future__ import annotations
 
 import csv
 import io
+import struct
 import zipfile
-from collections.abc import Mapping
-from dataclasses import dataclass
+import zlib
+from collections import Counter
+from collections.abc import Mapping, Set
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from pathlib import Path
 from typing import Final
 
 from dpptag.errors import PassportError
+from dpptag.passport.workbook_parts import check_parts
 
 FILE_LIMIT: Final = 64 * 1024 * 1024
-EXPANDED_LIMIT: Final = 512 * 1024 * 1024
-"""Bytes of a workbook's parts together, before any is opened: a zip of zeros would fill the memory."""
 ROW_LIMIT: Final = 200_000
 COLUMN_LIMIT: Final = 1000
+_ZIP_FAULTS: Final = (
+    zipfile.BadZipFile,
+    zlib.error,
+    struct.error,
+    OSError,
+    EOFError,
+    ValueError,
+    IndexError,
+    RuntimeError,
+)
+"""Of a damaged archive and its parts; RuntimeError: it is encrypted, or compressed in a way that is not known."""
 
 
 @dataclass(frozen=True, slots=True)
 class SheetRow:
-    """``line`` as the spreadsheet program counts; ``cells`` by column name, without blanks at their ends."""
+    """``line`` as the spreadsheet program counts; ``cells`` by column name, without blanks at their ends.
+
+    Of a workbook: ``numbers`` are the columns whose cell is a number, so that leading zeros and digits behind the
+    fifteenth are lost already; ``broken`` those whose cell is an error or a formula that was saved without its value.
+    """
 
     line: int
     cells: Mapping[str, str]
+    numbers: Set[str] = frozenset()
+    broken: Set[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class _Line:
+    """``numbers`` and ``broken``: the columns, counted from 0."""
+
+    number: int
+    fields: list[str]
+    numbers: Set[int] = field(default_factory=frozenset)
+    broken: Set[int] = field(default_factory=frozenset)
 
 
 def read_sheet(name: str, content: bytes, sheet: str | None = None) -> tuple[SheetRow, ...]:
@@ -45,12 +74,17 @@ def read_sheet(name: str, content: bytes, sheet: str | None = None) -> tuple[She
         raise PassportError(f"{name}: rows come as .csv or .xlsx", code="rows-kind")
     if not lines:
         raise PassportError(f"{name} has no header", code="rows-empty")
-    header_line, header = lines[0]
-    _check_header(name, header_line, header)
+    header = lines[0].fields
+    _check_header(name, lines[0].number, header)
     rows = tuple(
-        SheetRow(line, dict(zip(header, fields, strict=True)))
-        for line, fields in lines[1:]
-        if any(map(str.strip, fields))
+        SheetRow(
+            line.number,
+            dict(zip(header, line.fields, strict=True)),
+            frozenset(header[at] for at in line.numbers),
+            frozenset(header[at] for at in line.broken),
+        )
+        for line in lines[1:]
+        if line.broken or any(map(str.strip, line.fields))
     )
     if not rows or len(rows) > ROW_LIMIT:
         raise PassportError(f"{name} has {len(rows)} rows; 1 to {ROW_LIMIT} are read", code="rows-size")
@@ -58,7 +92,9 @@ def read_sheet(name: str, content: bytes, sheet: str | None = None) -> tuple[She
 
 
 def _check_header(name: str, line: int, header: list[str]) -> None:
-    double = sorted({column for column in header if column and header.count(column) > 1})
+    if len(header) > COLUMN_LIMIT:
+        raise PassportError(f"{name} has more than {COLUMN_LIMIT} columns", code="rows-size")
+    double = sorted(column for column, times in Counter(header).items() if column and times > 1)
     if double:
         raise PassportError(f"{name}, line {line}: columns that stand twice: {', '.join(double)}", code="rows-header")
     if not any(header):
@@ -69,7 +105,7 @@ def _check_header(name: str, line: int, header: list[str]) -> None:
         )
 
 
-def _csv_lines(name: str, content: bytes) -> list[tuple[int, list[str]]]:
+def _csv_lines(name: str, content: bytes) -> list[_Line]:
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError as exc:
@@ -82,14 +118,16 @@ def _csv_lines(name: str, content: bytes) -> list[tuple[int, list[str]]]:
     if "\0" in text:
         raise _cut(name, text.count("\n", 0, text.index("\0")) + 1, "there is a NUL in it")
     reader = csv.reader(io.StringIO(text, newline=""), strict=True)
-    lines: list[tuple[int, list[str]]] = []
+    lines: list[_Line] = []
     line = 1
     try:
         for fields in reader:
-            if lines and fields and len(fields) != len(lines[0][1]):
-                raise _cut(name, line, f"{len(fields)} fields, the header has {len(lines[0][1])}")
+            if lines and fields and len(fields) != len(lines[0].fields):
+                raise _cut(name, line, f"{len(fields)} fields, the header has {len(lines[0].fields)}")
             if fields:
-                lines.append((line, [field.strip() for field in fields]))
+                lines.append(_Line(line, [one.strip() for one in fields]))
+            if len(lines) > ROW_LIMIT + 1:
+                raise PassportError(f"{name} has more than {ROW_LIMIT} rows", code="rows-size")
             line = reader.line_num + 1
     except csv.Error as exc:
         raise _cut(name, line, f"the row that begins here is broken ({exc})") from exc
@@ -104,14 +142,12 @@ def _cut(name: str, line: int, what: str) -> PassportError:
     )
 
 
-def _workbook_lines(name: str, content: bytes, sheet: str | None) -> list[tuple[int, list[str]]]:
+def _workbook_lines(name: str, content: bytes, sheet: str | None) -> list[_Line]:
     from python_calamine import CalamineError, CalamineWorkbook, PasswordError
 
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as parts:
-            expanded = sum(part.file_size for part in parts.infolist())
-        if expanded > EXPANDED_LIMIT:
-            raise PassportError(f"{name} expands to more than {EXPANDED_LIMIT} bytes", code="rows-size")
+            broken = check_parts(name, parts, sheet)
         with CalamineWorkbook.from_filelike(io.BytesIO(content)) as book:
             names = book.sheet_names
             if sheet is not None and sheet not in names:
@@ -119,18 +155,26 @@ def _workbook_lines(name: str, content: bytes, sheet: str | None) -> list[tuple[
                     f"{name} has no sheet {sheet!r}", code="rows-sheet", action="one of: " + ", ".join(names)[:200]
                 )
             values = book.get_sheet_by_name(names[0] if sheet is None else sheet).to_python(skip_empty_area=False)
-    except (CalamineError, PasswordError, zipfile.BadZipFile, OSError, ValueError, IndexError) as exc:
+    except (CalamineError, PasswordError, *_ZIP_FAULTS) as exc:
         raise PassportError(f"{name} is no workbook that can be read: {exc}", code="rows-workbook") from exc
-    if values and len(values[0]) > COLUMN_LIMIT:
-        raise PassportError(f"{name} has more than {COLUMN_LIMIT} columns", code="rows-size")
-    return [(line, [_text(cell) for cell in cells]) for line, cells in enumerate(values, 1)]
+    width = len(values[0]) if values else 0
+    for _ in range(len(values), max(broken, default=0)):  # rows of nothing but broken cells at the end
+        values.append([""] * width)
+    return [
+        _Line(
+            line,
+            [_text(cell) for cell in cells],
+            frozenset(
+                at for at, cell in enumerate(cells) if isinstance(cell, float | int) and not isinstance(cell, bool)
+            ),
+            frozenset(at for at in broken.get(line, ()) if at < width),
+        )
+        for line, cells in enumerate(values, 1)
+    ]
 
 
 def _text(cell: object) -> str:
-    """As a person reads the cell: no ``.0`` behind a whole number, no time behind a day.
-
-    A number that a workbook keeps as a number has lost its leading zeros already; whoever needs them keeps it as text.
-    """
+    """No ``.0`` behind a whole number, no time behind a day. How the cell is formatted is not known here."""
     if isinstance(cell, float):
         return str(int(cell)) if cell.is_integer() and abs(cell) < 1e15 else repr(cell)
     if isinstance(cell, datetime) and not any((cell.hour, cell.minute, cell.second)):
