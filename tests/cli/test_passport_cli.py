@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -120,6 +121,36 @@ def test_a_key_that_is_taken_over_again_keeps_its_slot(company: Company) -> None
     assert done.code == 0
     assert [key["slot"] for key in done.json["keys"]] == [3]
     assert DID in done.json["scopes"]
+
+
+def test_an_import_that_cannot_be_whole_changes_nothing(company: Company, tmp_path: Path) -> None:
+    """Slot 31 is the last: of two new keys the second finds no place."""
+    methods = []
+    for name in ("one", "two"):
+        point = parse_public_pem(Path(make_key(tmp_path, name)[1]).read_bytes()).point
+        x, y = (base64url(part).decode() for part in (point[:32], point[32:]))
+        jwk = {"kty": "EC", "crv": "P-256", "x": x, "y": y}
+        methods.append({"id": f"#{name}", "publicKeyJwk": jwk})
+    snapshot = tmp_path / "did.json"
+    snapshot.write_text(json.dumps({"id": DID, "assertionMethod": methods}))
+    before = (company.trust / "issuers.json").read_bytes()
+    named = ("--name", "Fjordcell", "--document", snapshot, "--slot", "31", "--json")
+    done = dpptag("trust", "import-did", "--dir", company.trust, *named)
+    assert (done.code, done.error["code"]) == (2, "slot-range")
+    assert (company.trust / "issuers.json").read_bytes() == before
+
+
+def test_a_key_that_the_snapshot_no_longer_names_is_told(company: Company, tmp_path: Path) -> None:
+    folder = tmp_path / "trust"
+    shutil.copytree(company.trust, folder)
+    point = parse_public_pem(Path(make_key(tmp_path, "new")[1]).read_bytes()).point
+    x, y = (base64url(part).decode() for part in (point[:32], point[32:]))
+    entry = {"id": "#new", "publicKeyJwk": {"kty": "EC", "crv": "P-256", "x": x, "y": y}}
+    snapshot = tmp_path / "did.json"
+    snapshot.write_text(json.dumps({"id": DID, "assertionMethod": [entry]}))
+    done = dpptag("trust", "import-did", "--dir", folder, "--name", "Fjordcell", "--document", snapshot, "--slot", "4")
+    assert done.code == 0
+    assert "slot 3" in done.err
 
 
 # Without keys

@@ -125,21 +125,25 @@ def import_did(folder: Path, document: Path, name: str, scopes: tuple[str, ...],
 
     found = read_did_document(read_file(document, "DID document", DOCUMENT_LIMIT))
     known = {
-        key.public_key: key.slot for issuer in authority.read_list(folder) if issuer.name == name for key in issuer.keys
+        key.public_key: key for issuer in authority.read_list(folder) if issuer.name == name for key in issuer.keys
     }
-    issuer: Issuer | None = None
-    taken = set(known.values())
+    entries: list[authority.KeyEntry] = []
+    taken = {key.slot for key in known.values()}
     for one in found.keys:
-        at = known.get(one.key)
+        at = known[one.key].slot if one.key in known else next((n for n in range(slot, 32) if n not in taken), None)
         if at is None:
-            at = next((free for free in range(slot, 32) if free not in taken), None)
-            if at is None:
-                raise UsageError(f"no slot from {slot} on is free", code="slot-range", action="give a lower --slot")
-            taken.add(at)
-        issuer = authority.add_issuer(folder, name, (found.did, *scopes), authority.KeyEntry(one.key, at))
+            raise UsageError(f"no slot from {slot} on is free", code="slot-range", action="give a lower --slot")
+        taken.add(at)
+        entries.append(authority.KeyEntry(one.key, at))
+    issuer: Issuer | None = None
+    for entry in entries:  # only now: an import without room for all keys changes nothing
+        issuer = authority.add_issuer(folder, name, (found.did, *scopes), entry)
     assert issuer is not None
     for reason in found.left_out:
         warn(f"not taken: {reason}")
+    for key in known.values():
+        if key.status is KeyStatus.ACTIVE and key.public_key not in {one.key for one in found.keys}:
+            warn(f"the active key in slot {key.slot} is not in this document: if it was withdrawn, end it (add-issuer)")
     if as_json:
         emit_json(_issuer_value(issuer) | {"left_out": list(found.left_out)})
     else:

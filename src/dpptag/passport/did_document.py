@@ -39,8 +39,9 @@ class DidDocument:
 
 
 def read_did_document(data: bytes) -> DidDocument:
-    """The keys that may make assertions, as JSON Web Keys of P-256 or Ed25519 (DID Core 1.0 sections 5.2, 5.3.2).
+    """The DID's own keys that may make assertions, each once (DID Core 1.0 sections 5.2, 5.3.2).
 
+    Taken are JSON Web Keys of P-256 or Ed25519.
     Raises PassportError for what is no DID document, or has no such key.
     """
     if len(data) > DOCUMENT_LIMIT:
@@ -50,7 +51,9 @@ def read_did_document(data: bytes) -> DidDocument:
     if not isinstance(did, str) or not is_did(did):
         raise PassportError("the document has no plain DID as its id", code="did-document")
     methods = {
-        str(one["id"]): one for one in _objects(document, "verificationMethod") if isinstance(one.get("id"), str)
+        _absolute(did, one["id"]): one
+        for one in _objects(document, "verificationMethod")
+        if isinstance(one.get("id"), str)
     }
     keys: list[DidKey] = []
     left_out: list[str] = []
@@ -58,13 +61,13 @@ def read_did_document(data: bytes) -> DidDocument:
         name = entry.get("id") if isinstance(entry, dict) else entry
         method = entry if isinstance(entry, dict) else methods.get(_absolute(did, name))
         shown = str(name)[:120]
-        if method is None and isinstance(name, str):
-            method = methods.get(name)
         if method is None:
             left_out.append(f"{shown}: no such verification method")
             continue
         try:
-            keys.append(DidKey(_absolute(did, name), _key(method)))
+            key = DidKey(_own_name(did, name, method), _key(method))
+            if key.key not in {one.key for one in keys}:
+                keys.append(key)
         except (KeyFileError, PassportError) as exc:
             left_out.append(f"{shown}: {exc.message}")
     if not keys:
@@ -76,6 +79,14 @@ def read_did_document(data: bytes) -> DidDocument:
 def _absolute(did: str, name: object) -> str:
     text = name if isinstance(name, str) else ""
     return did + text if text.startswith("#") else text
+
+
+def _own_name(did: str, name: object, method: JsonObject) -> str:
+    """Absolute. Raises PassportError for a key of another DID: whose it is, its own document must say."""
+    found = _absolute(did, name)
+    if found.partition("#")[0] != did or method.get("controller", did) != did:
+        raise PassportError("it belongs to another DID, or is controlled by one", code="did-keys")
+    return found
 
 
 def _list(document: JsonObject, name: str) -> list[object]:

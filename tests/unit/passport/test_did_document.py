@@ -59,6 +59,17 @@ def test_a_key_for_another_purpose_is_not_taken() -> None:
     assert found.left_out == ("#gone: no such verification method",)
 
 
+def test_a_key_named_twice_is_taken_once_and_a_key_of_another_did_never() -> None:
+    mine, other = method("#a", jwk(ACME.public_key)), "did:web:other.example"
+    foreign = method(f"{other}#b", jwk(EDWARDS_PUBLIC))
+    controlled = method("#c", jwk(EDWARDS_PUBLIC)) | {"controller": other}
+    names = ["#a", f"{DID}#a", "#a", f"{other}#b", "#c"]
+    found = read_did_document(document(mine, foreign, controlled, assertionMethod=names))
+    assert [key.key for key in found.keys] == [ACME.public_key]
+    assert len(found.left_out) == 2
+    assert all("another DID" in said for said in found.left_out)
+
+
 @pytest.mark.parametrize(
     "changes",
     [
