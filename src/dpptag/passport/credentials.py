@@ -18,7 +18,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from enum import Enum, unique
 from typing import Final, NamedTuple
 
@@ -27,6 +27,7 @@ from dpptag.errors import BadSignature, LinkError, PassportError
 from dpptag.model.statement import SECONDS_A_DAY
 from dpptag.model.verdict import CheckOutcome, Verdict
 from dpptag.passport.document import Document, Envelope, JsonObject, read_document
+from dpptag.passport.periods import Window, latest, stated_seconds, stated_time, window_of
 from dpptag.passport.sealing import issuer_id, jwk_thumbprint
 from dpptag.passport.status_list import StatusEntry, bit_of, status_entries
 from dpptag.passport.untp import read_identity
@@ -35,9 +36,6 @@ from dpptag.trust.scopes import gs1_digits, is_did
 from dpptag.trust.store import TrustStore
 
 _JOSE_ALGORITHMS: Final = {"ES256": -7, "EdDSA": -8, "Ed25519": -19}
-_EARLIEST_ZONE, _LATEST_ZONE = timedelta(hours=14), timedelta(hours=-12)
-"""Where a time without a zone may lie: UTC+14 is the first to see it, UTC-12 the last."""
-
 CHECKS: Final = (
     "document parsed",
     "credential well formed",
@@ -49,16 +47,6 @@ CHECKS: Final = (
     "inside its period",
     "trust data fresh",
 )
-
-
-@unique
-class Window(Enum):
-    """Where now lies; ``UNSURE``: the clock is not believable, or a time has no zone and is too near."""
-
-    INSIDE = "inside"
-    BEFORE = "before"
-    AFTER = "after"
-    UNSURE = "unsure"
 
 
 @unique
@@ -167,7 +155,7 @@ def _check_signed(data: bytes, trust: TrustStore, found: _Findings, *, is_passpo
     try:
         found.issuer_id = named = issuer_id(credential)
         for name in ("validFrom", "validUntil"):
-            _time(credential, name)
+            stated_time(credential, name)
         _check_claims(document, envelope, named)
     except PassportError as exc:
         raise _EndedError(2, Verdict.UNREADABLE, exc.message) from exc
@@ -201,7 +189,7 @@ def _check_claims(document: Document, envelope: Envelope, named: str) -> None:
     if document.credential.get("iss", named) != named:
         raise PassportError("the token's iss is another than the credential's issuer", code="issuer-id")
     for name in ("nbf", "exp"):
-        _seconds(document.credential, name)
+        stated_seconds(document.credential, name)
 
 
 def _verified(envelope: Envelope, issuer: Issuer) -> IssuerKey:
@@ -237,7 +225,7 @@ def _hinted(key_id: str | bytes | None, keys: list[IssuerKey]) -> list[IssuerKey
 
 def _signed_day(credential: JsonObject, key: IssuerKey) -> int:
     """The signed first day of the credential; where it says none, a day that the key's period holds."""
-    at = _time(credential, "validFrom")
+    at = stated_time(credential, "validFrom")
     if at is None:
         return key.not_before or key.not_after or 1
     return int((at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp()) // SECONDS_A_DAY
@@ -320,71 +308,18 @@ def _entry_status(
             found.warnings.append("the status list at hand is not of today's date: it proves nothing of today")
             continue
         standing = Standing.GOOD
-        since = _time(credential, "validFrom")
-        at = newest if since is None else _latest(since)
+        since = stated_time(credential, "validFrom")
+        at = newest if since is None else latest(since)
         if at >= newest:
             newest = at
             found.details[7] = f"{entry.purpose} list of {since.isoformat() if since else 'an unstated date'}"
     return standing
 
 
-def _time(credential: JsonObject, name: str) -> datetime | None:
-    """A date-time of the envelope, naive where it has no zone. Raises PassportError for anything else."""
-    value = credential.get(name)
-    if value is None:
-        return None
-    try:
-        if not isinstance(value, str) or len(value) > 40 or "T" not in value:
-            raise ValueError
-        return datetime.fromisoformat(value)
-    except ValueError as exc:
-        raise PassportError(f"{name} is no date-time", code="time", field=name) from exc
-
-
-def _seconds(credential: JsonObject, name: str) -> float | None:
-    """A NumericDate of the token (RFC 7519 section 2). Raises PassportError."""
-    value = credential.get(name)
-    if value is not None and type(value) not in (int, float):
-        raise PassportError(f"the token's {name} is no number of seconds", code="time", field=name)
-    return value  # type: ignore[return-value]
-
-
 def _window(credential: JsonObject, trust: TrustStore, now: datetime, found: _Findings) -> Window:
-    start, end = _time(credential, "validFrom"), _time(credential, "validUntil")
-    for name, at in (("validFrom", start), ("validUntil", end)):
-        if at is not None and at.tzinfo is None:
-            found.warnings.append(f"{name} has no time zone")
-    if trust.clock_is_wrong(int(now.timestamp()) // SECONDS_A_DAY):
-        return Window.UNSURE
-    if found.document is not None and found.document.secured == "vc+jwt":
-        # The signature's own period (VC-JOSE-COSE section 3.1.3): it can only narrow the credential's.
-        not_before, expiry = _seconds(credential, "nbf"), _seconds(credential, "exp")
-        if not_before is not None and now.timestamp() < not_before:
-            return Window.BEFORE
-        if expiry is not None and now.timestamp() >= expiry:
-            return Window.AFTER
-    if start is not None and now < _earliest(start):
-        return Window.BEFORE
-    if end is not None and now > _latest(end):
-        return Window.AFTER
-    if (start is not None and now < _latest(start)) or (end is not None and now > _earliest(end)):
-        return Window.UNSURE
-    return Window.INSIDE
-
-
-def _earliest(at: datetime) -> datetime:
-    return at if at.tzinfo else _shifted(at, -_EARLIEST_ZONE)
-
-
-def _latest(at: datetime) -> datetime:
-    return at if at.tzinfo else _shifted(at, -_LATEST_ZONE)
-
-
-def _shifted(at: datetime, by: timedelta) -> datetime:
-    try:
-        return at.replace(tzinfo=UTC) + by
-    except OverflowError:
-        return at.replace(tzinfo=UTC)
+    is_token = found.document is not None and found.document.secured == "vc+jwt"
+    is_clock_right = not trust.clock_is_wrong(int(now.timestamp()) // SECONDS_A_DAY)
+    return window_of(credential, now, found.warnings, is_token=is_token, is_clock_right=is_clock_right)
 
 
 def _report(

@@ -15,8 +15,9 @@ from hypothesis import strategies as st
 from dpptag.crypto import PrivateKey, sha256
 from dpptag.errors import PassportError, UsageError
 from dpptag.model.verdict import CheckOutcome, Verdict
-from dpptag.passport.credentials import CredentialReport, Standing, Window, judge_passport
+from dpptag.passport.credentials import CredentialReport, Standing, judge_passport
 from dpptag.passport.document import read_document
+from dpptag.passport.periods import Window
 from dpptag.passport.sealing import Form, base64url, seal
 from dpptag.passport.status_list import StatusEntry, bit_of
 from dpptag.trust.issuers import IssuerKey, KeyStatus
