@@ -180,7 +180,7 @@ class _Row:
 
     def _product(self, product_id: str, gtin: str) -> Product:
         category = self._text("category.code")
-        weight = self._as("weight", _number)
+        weight = self._as("weight", _mass)
         producer = self._party("producer")
         facility_id = self._text("facility.id")
         return Product(
@@ -234,7 +234,7 @@ class _Row:
         found = []
         for number in self._numbered("material"):
             head = f"material.{number}"
-            mass = self._as(f"{head}.mass", _number)
+            mass = self._as(f"{head}.mass", _mass)
             code = self._text(f"{head}.type.code")
             safety = self._text(f"{head}.safety")
             found.append(
@@ -367,6 +367,13 @@ def _number(text: str) -> Number:
     if _NUMBER.fullmatch(text) is None:
         raise ValueError("not a number written as 1234.5")
     return float(text) if "." in text else int(text)
+
+
+def _mass(text: str) -> Number:
+    value = _number(text)
+    if value < 0:
+        raise ValueError("less than nothing")
+    return value
 
 
 def _fraction(text: str) -> Number:

@@ -15,6 +15,7 @@ from collections import Counter
 from collections.abc import Mapping, Set
 from dataclasses import dataclass, field
 from datetime import date, datetime
+from decimal import Decimal
 from pathlib import Path
 from typing import Final
 
@@ -174,9 +175,12 @@ def _workbook_lines(name: str, content: bytes, sheet: str | None) -> list[_Line]
 
 
 def _text(cell: object) -> str:
-    """No ``.0`` behind a whole number, no time behind a day. How the cell is formatted is not known here."""
+    """No ``.0`` behind a whole number, no time behind a day. How the cell is formatted is not known here.
+
+    Spreadsheets keep fifteen digits of a number: what lies behind them is the rest of a binary fraction.
+    """
     if isinstance(cell, float):
-        return str(int(cell)) if cell.is_integer() and abs(cell) < 1e15 else repr(cell)
+        return format(Decimal(f"{cell:.15g}"), "f")
     if isinstance(cell, datetime) and not any((cell.hour, cell.minute, cell.second)):
         return cell.date().isoformat()
     if isinstance(cell, datetime | date):

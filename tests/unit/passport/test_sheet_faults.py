@@ -99,6 +99,30 @@ def test_a_serial_that_is_a_number_has_lost_its_zeros_and_is_refused() -> None:
     assert (first.serial, first.gtin) == ("007", "09520123456788"), "a GTIN is padded and has its check digit"
 
 
+@pytest.mark.parametrize(
+    ("cell", "text"),
+    [
+        (0.1 + 0.2, "0.3"),
+        (0.00001, "0.00001"),
+        (12.0, "12"),
+        (8.4, "8.4"),
+        (1e20, "100000000000000000000"),
+        (-0.5, "-0.5"),
+    ],
+)
+def test_a_number_is_taken_with_the_fifteen_digits_that_a_spreadsheet_keeps(cell: float, text: str) -> None:
+    assert read_sheet("rows.xlsx", book(["a"], [cell]))[0].cells == {"a": text}
+
+
+def test_the_rest_of_a_binary_fraction_is_no_digit_of_a_number() -> None:
+    data = altered(book(["a"], [0.3]), lambda part: part.replace(b"<v>0.3<", b"<v>0.30000000000000004<"))
+    assert read_sheet("rows.xlsx", data)[0].cells == {"a": "0.3"}
+
+
+def test_nothing_weighs_less_than_nothing() -> None:
+    assert "Weight kg" in refused(ROWS.replace(b",0.31,", b",-0.31,", 1)).message
+
+
 # Sizes
 
 
