@@ -5,11 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from datetime import date, datetime
 from typing import Final, TypeVar
 
 from dpptag.codec.digital_link import gtin14, percent_encode
 from dpptag.errors import LinkError, PassportError
+from dpptag.passport import cell_values
 from dpptag.passport.column_map import ColumnMap, filled
 from dpptag.passport.internal import (
     Circularity,
@@ -17,7 +17,6 @@ from dpptag.passport.internal import (
     Classification,
     Country,
     Criterion,
-    Digest,
     Dimensions,
     Emissions,
     Facility,
@@ -26,7 +25,6 @@ from dpptag.passport.internal import (
     Link,
     Material,
     Measure,
-    Number,
     Party,
     Passport,
     Performance,
@@ -44,10 +42,6 @@ _GTIN_SCHEME: Final = Scheme(id="https://id.gs1.org/01/", name="Global Trade Ide
 _CPC: Final = Scheme(
     id="https://unstats.un.org/unsd/classifications/Econ/cpc/", name="UN Central Product Classification (CPC)"
 )
-_NUMBER: Final = re.compile(r"-?[0-9]{1,15}(?:\.[0-9]{1,15})?")
-_COUNTRY: Final = re.compile(r"[A-Z]{2}")
-_SHA256: Final = re.compile(r"[0-9A-Fa-f]{64}")
-_TRUE, _FALSE = frozenset(("true", "yes", "1", "x")), frozenset(("false", "no", "0"))
 _ENERGY_TOPIC: Final = "https://vocabulary.uncefact.org/conformity-topic/energy-optimization"
 """As the samples of UNTP 0.7.0 write it; a list of its topics was not found, so others are the map's to name."""
 _MASS_UNIT: Final = "KGM"
@@ -119,8 +113,8 @@ class _Row:
             id=passport_id,
             name=None if self._old else self._text("title") or self._title(gtin, serial),
             issuer=Issuer(id=self._text("issuer.id", required=True), name=self._text("issuer.name", required=True)),
-            valid_from=self._as("valid.from", _instant, required=True),
-            valid_until=self._as("valid.until", _instant),
+            valid_from=self._as("valid.from", cell_values.instant, required=True),
+            valid_until=self._as("valid.until", cell_values.instant),
             materials=tuple(self._materials()),
             claims=(*self._energy_claims(passport_id), *self._compliance_claims(passport_id)),
             emissions=self._emissions(),
@@ -180,7 +174,7 @@ class _Row:
 
     def _product(self, product_id: str, gtin: str) -> Product:
         category = self._text("category.code")
-        weight = self._as("weight", _mass)
+        weight = self._as("weight", cell_values.mass)
         producer = self._party("producer")
         facility_id = self._text("facility.id")
         return Product(
@@ -195,7 +189,7 @@ class _Row:
             categories=(self._category(category),) if category else (),
             parties=(RelatedParty(role="producer", party=producer),) if producer else (),
             facility=Facility(id=facility_id, name=self._text("facility.name", required=True)) if facility_id else None,
-            production_date=self._as("production.date", _day),
+            production_date=self._as("production.date", cell_values.day),
             country=self._country("country"),
             dimensions=None
             if weight is None
@@ -224,7 +218,7 @@ class _Row:
         return Party(id=party_id, name=self._text(f"{head}.name", required=True))
 
     def _country(self, target: str) -> Country | None:
-        code = self._as(target, _country)
+        code = self._as(target, cell_values.country)
         return Country(code=code) if code else None
 
     def _mass_unit(self, head: str) -> str:
@@ -234,7 +228,7 @@ class _Row:
         found = []
         for number in self._numbered("material"):
             head = f"material.{number}"
-            mass = self._as(f"{head}.mass", _mass)
+            mass = self._as(f"{head}.mass", cell_values.mass)
             code = self._text(f"{head}.type.code")
             safety = self._text(f"{head}.safety")
             found.append(
@@ -242,10 +236,10 @@ class _Row:
                     name=self._text(f"{head}.name", required=True),
                     origin=self._country(f"{head}.origin"),
                     type=self._material_type(head, code) if code else None,
-                    mass_fraction=self._as(f"{head}.fraction", _fraction),
+                    mass_fraction=self._as(f"{head}.fraction", cell_values.fraction),
                     mass=None if mass is None else Measure(value=mass, unit=self._mass_unit(f"{head}.mass")),
-                    recycled_fraction=self._as(f"{head}.recycled", _fraction),
-                    hazardous=self._as(f"{head}.hazardous", _flag),
+                    recycled_fraction=self._as(f"{head}.recycled", cell_values.fraction),
+                    hazardous=self._as(f"{head}.hazardous", cell_values.flag),
                     safety=Link(url=safety, name="Material safety information") if safety else None,
                 )
             )
@@ -264,7 +258,7 @@ class _Row:
         for number in self._numbered("energy"):
             head = f"energy.{number}"
             metric = self._text(f"{head}.metric", required=True)
-            value, grade = self._as(f"{head}.value", _number), self._text(f"{head}.class")
+            value, grade = self._as(f"{head}.value", cell_values.number), self._text(f"{head}.class")
             if value is None and grade is None:
                 self._faults.append(f"{head}: neither value nor class")
             measure = None if value is None else Measure(value=value, unit=self._text(f"{head}.unit", required=True))
@@ -297,7 +291,7 @@ class _Row:
             regulation, rule_id = self._text(f"{head}.regulation"), self._text(f"{head}.regulation_id")
             by = self._party(f"{head}.regulation_by")
             # A column that is there and says nothing is no statement that the product conforms.
-            stated = self._as(f"{head}.conforms", _flag, required=f"{head}.conforms" in self._map.targets)
+            stated = self._as(f"{head}.conforms", cell_values.flag, required=f"{head}.conforms" in self._map.targets)
             conforms = stated is not False
             rule = Regulation(id=rule_id, name=regulation or name, administered_by=by) if rule_id else None
             performance = Performance(
@@ -319,7 +313,10 @@ class _Row:
 
     def _claim(self, head: str, claim_id: str, name: str | None, topic: str) -> Claim:
         """What every claim has. 0.6 knows topics by a code, 0.7.0 by an id, and asks for a date and a criterion."""
-        evidence, digest = self._text(f"{head}.evidence"), self._as(f"{head}.evidence_sha256", _sha256)
+        evidence, digest = (
+            self._text(f"{head}.evidence"),
+            self._as(f"{head}.evidence_sha256", cell_values.sha256_digest),
+        )
         link = Link(url=evidence, name=f"Evidence: {name}", digest=digest) if evidence else None
         rule = "standard" if head.startswith("energy") else "regulation_id"
         if not self._old:
@@ -335,19 +332,19 @@ class _Row:
             name=None if self._old else name,
             description=described if self._old else None,
             topics=(known,),
-            date=self._as(f"{head}.date", _day),
+            date=self._as(f"{head}.date", cell_values.day),
             evidence=(link,) if link else (),
         )
 
     def _emissions(self) -> Emissions | None:
-        footprint = self._as("emissions.footprint", _number)
+        footprint = self._as("emissions.footprint", cell_values.number)
         if footprint is None:
             return None
         return Emissions(
             carbon_footprint=footprint,
             declared_unit=self._text("emissions.unit", required=True),
             scope=self._text("emissions.scope", required=True),
-            primary_ratio=self._as("emissions.primary", _fraction, required=True),
+            primary_ratio=self._as("emissions.primary", cell_values.fraction, required=True),
         )
 
     def _circularity(self) -> Circularity | None:
@@ -355,66 +352,9 @@ class _Row:
         found = Circularity(
             recycling=Link(url=recycling, name=self._text("recycling.name") or "Recycling") if recycling else None,
             repair=Link(url=repair, name=self._text("repair.name") or "Repair") if repair else None,
-            recyclable_content=self._as("recyclable", _fraction),
-            recycled_content=self._as("recycled", _fraction),
-            utility_factor=self._as("utility", _number),
-            indicator=self._as("circularity", _fraction),
+            recyclable_content=self._as("recyclable", cell_values.fraction),
+            recycled_content=self._as("recycled", cell_values.fraction),
+            utility_factor=self._as("utility", cell_values.number),
+            indicator=self._as("circularity", cell_values.fraction),
         )
         return None if found == Circularity() else found
-
-
-def _number(text: str) -> Number:
-    if _NUMBER.fullmatch(text) is None:
-        raise ValueError("not a number written as 1234.5")
-    return float(text) if "." in text else int(text)
-
-
-def _mass(text: str) -> Number:
-    value = _number(text)
-    if value < 0:
-        raise ValueError("less than nothing")
-    return value
-
-
-def _fraction(text: str) -> Number:
-    """``0.62`` or ``62 %``."""
-    percent = text.endswith("%")
-    value = _number(text.removesuffix("%").strip())
-    value = round(value / 100, 15) if percent else value
-    if not 0 <= value <= 1:
-        raise ValueError("not a share from 0 to 1 (or 0 % to 100 %)")
-    return value
-
-
-def _flag(text: str) -> bool:
-    if text.lower() in _TRUE:
-        return True
-    if text.lower() in _FALSE:
-        return False
-    raise ValueError("neither yes nor no")
-
-
-def _country(text: str) -> str:
-    if _COUNTRY.fullmatch(text) is None:
-        raise ValueError("not a country code of two letters (ISO 3166-1)")
-    return text
-
-
-def _day(text: str) -> str:
-    return date.fromisoformat(text).isoformat()
-
-
-def _instant(text: str) -> str:
-    """A day counts from its first moment in UTC; a time needs its zone."""
-    if "T" not in text and " " not in text:
-        return f"{date.fromisoformat(text).isoformat()}T00:00:00Z"
-    at = datetime.fromisoformat(text)
-    if at.tzinfo is None:
-        raise ValueError("a time without its zone: write 2026-01-01T00:00:00Z")
-    return text.replace(" ", "T")
-
-
-def _sha256(text: str) -> Digest:
-    if _SHA256.fullmatch(text) is None:
-        raise ValueError("not a SHA-256 in 64 hex digits")
-    return Digest("SHA-256", bytes.fromhex(text))
