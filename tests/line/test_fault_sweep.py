@@ -14,7 +14,7 @@ import pytest
 from tests.line.fault_sweep import AT_THE_TAG, FAULTS, HEADER, VARIANTS, Left, Swept, Tally
 
 FEW = 9
-FEW_PCSC = 60
+FEW_PCSC = 45
 PARTS = 3
 
 pytestmark = pytest.mark.no_cover

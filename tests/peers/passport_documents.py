@@ -40,7 +40,10 @@ def from_rows(version: str, kind: str = "item") -> tuple[bytes, ...]:
     for old, new in ({'version = "0.7.0"': f'version = "{version}"'} | _CHANGES[kind]).items():
         assert columns.count(old) == 1, old
         columns = columns.replace(old, new)
-    made = make_passports("batteries.toml", columns.encode(), sheet.name, sheet.read_bytes())
+    rows = sheet.read_bytes().splitlines(keepends=True)
+    if kind in ("batch", "model"):
+        del rows[2:]  # the items of a batch or model have one passport together
+    made = make_passports("batteries.toml", columns.encode(), sheet.name, b"".join(rows))
     return tuple(one.content for one in made)
 
 
