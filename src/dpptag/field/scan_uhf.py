@@ -15,7 +15,7 @@ from dpptag.links import Gen2Reader
 from dpptag.links.gen2 import Sighting
 from dpptag.model.identifiers import tid_serial_end
 from dpptag.model.verdict import Report
-from dpptag.tags import Gen2Tag, identify
+from dpptag.tags import ContentState, Gen2Tag, identify
 from dpptag.trust.store import TrustStore
 from dpptag.trust.verification import judge_uhf, unreadable
 
@@ -129,7 +129,10 @@ class UhfScan:
         return tag
 
     def _judged(self, tag: Gen2Tag, sighting: Sighting, seen: _Seen) -> Report:
-        report = judge_uhf(tag.epc, tag.user, tag.uid, self._trust, self._today())[0]
+        if tag.content.state is ContentState.FOREIGN and not tag.user:
+            report = unreadable(tag.content.reason, tag.content.state.value, tag.uid, self._trust, self._today())
+        else:
+            report = judge_uhf(tag.epc, tag.user, tag.uid, self._trust, self._today())[0]
         if report.identity is None:
             report = report._replace(identity=tag.epc.hex())  # all that tells chips without a number apart
         if sighting.replies > 1 or len(seen.chips) > 1:

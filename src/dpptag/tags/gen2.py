@@ -67,7 +67,7 @@ def identify(link: Gen2Link) -> Gen2Tag:
     else:
         user = _read_user(link, tid.user_words) if tid.user_words else _read_to_the_end(link)
         chip = Gen2Chip(f"unknown Gen2 chip {tid.head}", len(epc) * 8, len(user) * 8, source="as read from it")
-    content = judge(pc, epc, user)
+    content = judge(pc, epc, user, has_user_bank=bool(tid.user_words or chip.user_bits))
     _LOG.debug("%s %s: %s %s", chip.name, link.uid.hex(), content.state.value, content.reason)
     return Gen2Tag(uid=link.uid, tid=link.tid, chip=chip, pc=pc, epc=epc, user=user, content=content)
 

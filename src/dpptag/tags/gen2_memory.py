@@ -40,12 +40,15 @@ def same_pc(one: int, other: int) -> bool:
     return (one ^ other) & ~PC_COMPUTED_BITS == 0
 
 
-def judge(pc: int, epc: bytes, user: bytes) -> Content:
-    """What the EPC and user bank hold; never raises."""
+def judge(pc: int, epc: bytes, user: bytes, *, has_user_bank: bool = False) -> Content:
+    """What the EPC and user bank hold; never raises. ``has_user_bank``: the chip has one, so that none of it was read
+    means that it hides it (as Monza QT can), not that it is blank."""
     if len(epc) // WORD < epc_words(pc):
         return Content(ContentState.FOREIGN, reason=f"StoredPC counts {epc_words(pc)} words, the EPC bank has fewer")
     if pc & PC_ISO:
         return Content(ContentState.FOREIGN, reason=f"an ISO application owns this tag (AFI {pc & 0xFF:02X}h)")
+    if not user and has_user_bank:
+        return Content(ContentState.FOREIGN, reason="nothing of its user bank can be read: it may hold a statement")
     if not any(user):
         return Content(ContentState.EMPTY)
     if not epc:
@@ -61,7 +64,7 @@ class Gen2Tag:
 
     ``epc`` is what StoredPC counts, from word 2. ``user`` is the whole user bank, empty where the chip has none.
     ``content``: MESSAGE where the user bank begins with something, EMPTY where it is all zero, TORN where only its
-    first word is zero; FOREIGN where the EPC bank holds no EPC.
+    first word is zero; FOREIGN where the EPC bank holds no EPC, or a user bank cannot be read.
     """
 
     uid: bytes

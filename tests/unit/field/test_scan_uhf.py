@@ -8,7 +8,7 @@ from typing import cast
 
 import pytest
 
-from dpptag.errors import DeviceLost, TagLost
+from dpptag.errors import DeviceLost, TagLost, TagNak
 from dpptag.field.scan_uhf import scan_uhf
 from dpptag.links import Technology
 from dpptag.links.gen2 import NO_PASSWORD, Bank, Gen2Link, Gen2Reader, Sighting
@@ -25,12 +25,13 @@ ROUND = 1.0
 
 @dataclass(frozen=True)
 class Air:
-    """A tag in the field; ``deaf``: it answers rounds and no command."""
+    """A tag in the field; ``deaf``: it answers rounds and no command; ``hiding``: no read of its user bank."""
 
     epc: bytes = EPC
     tid: bytes = TID
     user: bytes = bytes(128)
     deaf: bool = False
+    hiding: bool = False
 
 
 class Chosen:
@@ -45,6 +46,8 @@ class Chosen:
 
     def read(self, bank: Bank, word: int, count: int, *, password: bytes = NO_PASSWORD, secret: bool = False) -> bytes:
         whole = self._tag.user
+        if bank is Bank.USER and self._tag.hiding:
+            raise TagNak("there is no such memory", error="overrun")
         if bank is Bank.EPC:
             whole = bytes(2) + (len(self._tag.epc) // 2 << 11).to_bytes(2, "big") + self._tag.epc
         return whole[2 * word : 2 * (word + count)]
@@ -121,6 +124,12 @@ def test_chips_without_a_serial_are_told_apart_by_their_epc() -> None:
         ("unknown-issuer", EPC.hex()),
         ("unknown-issuer", OTHER_EPC.hex()),
     ]
+
+
+def test_a_chip_that_hides_its_user_bank_is_not_called_unsigned() -> None:
+    (report,) = scanned(Field([Air(hiding=True)]), ROUND)
+    assert (report.chip, report.verdict.value) == (TID.hex(), "unreadable")
+    assert "user bank" in report.reason
 
 
 def test_a_tag_that_was_heard_and_never_read_is_told_once_when_it_leaves() -> None:

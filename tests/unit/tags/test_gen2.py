@@ -123,6 +123,21 @@ def test_a_chip_without_a_user_bank_is_read_without_asking_for_one() -> None:
         assert "Higgs-9" in (refused.value.action or "")
 
 
+def test_a_chip_that_hides_its_user_bank_is_not_taken_for_blank() -> None:
+    """As a Monza QT in its public profile: an EPC written over would orphan the statement that is not seen."""
+    with field("tags=UCODE-9&seed=1") as (sim, reader):
+        link = reader.sense()
+        assert link is not None
+        hiding = Recorded(link, sim)
+        hiding.__dict__["tid"] = bytes.fromhex("E2801105") + link.tid[4:]
+        tag = tags.identify(hiding)
+        assert (tag.chip_name, tag.capacity, tag.content.state) == ("Monza-4QT", 0, ContentState.FOREIGN)
+        with pytest.raises(TagRefused) as refused:
+            tags.plan_write(tag, Gen2Content(EPC, b"").to_bytes())
+        assert refused.value.code == "tag-foreign"
+        assert "user bank" in refused.value.message
+
+
 @pytest.mark.parametrize(
     ("pc", "epc", "user", "state"),
     [
